@@ -1,3 +1,5 @@
 #![doc = include_str!("README.md")]
 
+pub mod directory;
 pub mod model;
+pub mod policy;

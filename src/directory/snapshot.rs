@@ -1,0 +1,60 @@
+//! The snapshot as a whole, and the domains it falls into.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::{Account, Seller, SubAccount};
+use crate::model::{AccountId, EntryId, SellerId};
+
+/// Which domain; stable within one snapshot only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DomainId(pub u32);
+
+/// A connected component of sellers and sub-accounts: the unit of consistency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// Its sellers, sorted.
+    pub sellers: Vec<SellerId>,
+    /// Everybody who acts for one of them, sorted.
+    pub agents: Vec<AccountId>,
+}
+
+/// The routing configuration, checked.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    /// Raised by every accepted change.
+    pub generation: u64,
+    /// Certified accounts.
+    pub accounts: BTreeMap<AccountId, Account>,
+    /// Sub-accounts.
+    pub sub_accounts: BTreeMap<AccountId, Arc<SubAccount>>,
+    /// Sellers.
+    pub sellers: BTreeMap<SellerId, Arc<Seller>>,
+    /// Which seller an entry leads to: shops, bound accounts and named entries.
+    pub entries: HashMap<EntryId, SellerId>,
+    /// Which seller an account is the main account of.
+    pub main_accounts: HashMap<AccountId, SellerId>,
+    /// The domains; a [`DomainId`] is a place in this list.
+    pub domains: Vec<Domain>,
+}
+
+impl Directory {
+    /// The name of somebody who acts for sellers, for people.
+    pub fn name_of(&self, account: &AccountId) -> Option<&Arc<str>> {
+        let sub_account = self.sub_accounts.get(account).map(|sub_account| &sub_account.name);
+        sub_account.or_else(|| self.sellers.get(self.main_accounts.get(account)?).map(|seller| &seller.name))
+    }
+
+    /// Whether somebody of this id can have a staff token.
+    pub fn is_staff(&self, account: &AccountId) -> bool {
+        self.sub_accounts.contains_key(account) || self.main_accounts.contains_key(account)
+    }
+
+    /// How many conversations the account takes at once over all sellers: its own as a sub-account, else the seller's.
+    pub fn capacity_of(&self, account: &AccountId) -> u32 {
+        if let Some(sub_account) = self.sub_accounts.get(account) {
+            return sub_account.capacity;
+        }
+        self.main_accounts.get(account).and_then(|seller| self.sellers.get(seller)).map_or(0, |seller| seller.capacity)
+    }
+}
