@@ -2,13 +2,37 @@
 //! and the domains they fall into. It reads no file: `config` hands it texts.
 
 mod account;
+mod desk;
+mod diagnostic;
+mod document;
+mod domain;
+mod fields;
 mod group;
 mod hours;
+mod judge;
+mod ledger;
+mod parse;
+mod read;
+mod read_routing;
+mod rules;
 mod seller;
+mod shop;
 mod snapshot;
+mod source;
+mod staffing;
+mod value;
+mod world;
+mod zone;
 
 pub use account::{Account, AccountKind, AccountStatus, Platform, SubAccount, SubAccountKind};
+pub use diagnostic::{Diagnostic, Severity, summary};
 pub use group::{Assignment, Group, Member, Overflow, PriorityStep, RecentWhenFull, Strategy, WhenAllAway, WhenLost};
 pub use hours::Hours;
+pub use judge::{Breach, judge};
+pub use parse::{BYTES_MAX, parse};
 pub use seller::{Authorization, Binding, Entry, Field, Matcher, Otherwise, Pattern, Seller, ShopStatus, Target, Via};
 pub use snapshot::{Directory, Domain, DomainId};
+pub use world::Unbound;
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::{Account, Seller, SubAccount};
-use crate::model::{AccountId, EntryId, SellerId};
+use crate::model::{AccountId, EntryId, RoleId, SellerId};
+use crate::policy::ScopeSet;
 
 /// Which domain; stable within one snapshot only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,10 +21,12 @@ pub struct Domain {
 }
 
 /// The routing configuration, checked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
     /// Raised by every accepted change.
     pub generation: u64,
+    /// The configured roles; the built-in ones are `policy`'s.
+    pub roles: BTreeMap<RoleId, ScopeSet>,
     /// Certified accounts.
     pub accounts: BTreeMap<AccountId, Account>,
     /// Sub-accounts.
