@@ -37,10 +37,8 @@ pub(super) fn check<'a>(
     if let Some(group) = seller.groups.get(GROUPS_MAX) {
         ledger.error(group.place, format!("a seller has at most {GROUPS_MAX} groups"));
     }
-    if let Some(default) = &seller.default_group {
-        if !places.contains_key(&*default.value) {
-            ledger.unknown(default.place, "group", &default.value, places.keys().copied());
-        }
+    for default in seller.default_group.iter().filter(|group| !places.contains_key(&*group.value)) {
+        ledger.unknown(default.place, "group", &default.value, places.keys().copied());
     }
     let groups = seller.groups.iter().map(|group| check_group(ledger, world, group, staffing, &places)).collect();
     (groups, places)

@@ -9,9 +9,9 @@ use super::document::{Document, SellerElement};
 use super::ledger::Ledger;
 use super::source::{Place, Source};
 use super::staffing::Staffing;
-use super::world::{Unbound, World, duplicate};
+use super::world::{World, duplicate};
 use super::zone::{Zones, day_of};
-use super::{Directory, Group, Seller, SubAccount, SubAccountKind, Target, Via};
+use super::{Directory, Group, Seller, SubAccount, SubAccountKind, Target, Unbound, Via};
 use super::{desk, domain, judge, read, rules, shop, staffing};
 use crate::model::{AccountId, EntryId, GroupId, RoleId, SellerId, Timestamp};
 use crate::policy::Scope;
@@ -78,7 +78,7 @@ fn check(
     let mut directory = Directory { roles: roles(document, &world), ..Directory::default() };
     directory.accounts =
         world.accounts.iter().filter_map(|(id, (_, account))| Some((AccountId::from(*id), account.clone()?))).collect();
-    directory.sub_accounts = world.sub_accounts.values().filter_map(|element| sub_account(element)).collect();
+    directory.sub_accounts = world.sub_accounts.values().filter_map(|element| sub_account(element, recorded)).collect();
 
     let mut outlook = Outlook::default();
     let mut seen: HashMap<&str, Place> = HashMap::with_capacity(document.sellers.len());
@@ -91,7 +91,8 @@ fn check(
                 }
             }
         }
-        let seller = check_seller(ledger, &mut world, &mut zones, at, element, &mut outlook);
+        let (seller, unbound) = check_seller(ledger, &mut world, &mut zones, at, element, &mut outlook);
+        directory.unbound.extend(unbound.into_iter().map(|account| (seller.id.clone(), AccountId::from(account))));
         directory.insert(seller, recorded);
     }
     shop::check_bound_main_accounts(ledger, &world);
@@ -105,7 +106,11 @@ fn roles(document: &Document, world: &World<'_>) -> BTreeMap<RoleId, crate::poli
     ids.filter_map(|id| Some((RoleId::from(&*id.value), *world.roles.get(&*id.value)?))).collect()
 }
 
-fn sub_account(element: &super::document::SubAccountElement) -> Option<(AccountId, Arc<SubAccount>)> {
+/// The sub-account; one that is as it was recorded is shared with the recorded snapshot.
+fn sub_account(
+    element: &super::document::SubAccountElement,
+    recorded: Option<&Directory>,
+) -> Option<(AccountId, Arc<SubAccount>)> {
     let id = element.id.as_ref()?;
     let account = AccountId::from(&*id.value);
     let sub_account = SubAccount {
@@ -115,7 +120,9 @@ fn sub_account(element: &super::document::SubAccountElement) -> Option<(AccountI
         capacity: element.capacity,
         employer: element.employer.as_ref().map(|employer| AccountId::from(&*employer.value)),
     };
-    Some((account, Arc::new(sub_account)))
+    let same = recorded.and_then(|recorded| recorded.sub_accounts.get(&account)).filter(|same| ***same == sub_account);
+    let sub_account = same.map_or_else(|| Arc::new(sub_account), Arc::clone);
+    Some((account, sub_account))
 }
 
 fn check_seller<'a>(
@@ -125,7 +132,7 @@ fn check_seller<'a>(
     at: usize,
     element: &'a SellerElement,
     outlook: &mut Outlook<'a>,
-) -> Seller {
+) -> (Seller, HashSet<&'a str>) {
     let shop = shop::check(ledger, world, zones, at, element);
     let mut staffing = staffing::check(ledger, world, &shop.time_zone, at, element);
     let (groups, places) = desk::check(ledger, world, element, &mut staffing);
@@ -135,7 +142,7 @@ fn check_seller<'a>(
 
     let name = |name: Option<&super::document::Name>| name.map_or_else(|| "".into(), |name| Arc::clone(&name.value));
     let account = element.account.as_ref().map_or_else(|| AccountId::from(""), shop::account_id);
-    Seller {
+    let seller = Seller {
         id: SellerId::from(element.id.as_ref().map_or("", |id| &*id.value)),
         name: name(element.name.as_ref()),
         account,
@@ -154,7 +161,8 @@ fn check_seller<'a>(
         agents: staffing.agents,
         groups,
         bindings,
-    }
+    };
+    (seller, staffing.unbound)
 }
 
 impl Directory {

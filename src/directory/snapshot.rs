@@ -1,6 +1,6 @@
 //! The snapshot as a whole, and the domains it falls into.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Account, Seller, SubAccount};
@@ -20,6 +20,9 @@ pub struct Domain {
     pub agents: Vec<AccountId>,
 }
 
+/// Authorizations that an operator took away, whatever the files say.
+pub type Unbound = BTreeSet<(SellerId, AccountId)>;
+
 /// The routing configuration, checked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
@@ -37,6 +40,8 @@ pub struct Directory {
     pub entries: HashMap<EntryId, SellerId>,
     /// Which seller an account is the main account of.
     pub main_accounts: HashMap<AccountId, SellerId>,
+    /// The unbindings that override the files: the others have been absent once and are forgotten.
+    pub unbound: Unbound,
     /// The domains; a [`DomainId`] is a place in this list.
     pub domains: Vec<Domain>,
 }

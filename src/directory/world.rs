@@ -1,19 +1,16 @@
 //! What all sellers share in one check: roles, accounts and sub-accounts by id, and who has claimed which name.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use super::document::{AccountElement, Document, Name, SubAccountElement};
 use super::ledger::Ledger;
 use super::source::Place;
-use super::{Account, AccountKind, Directory, Platform, SubAccountKind};
-use crate::model::{AccountId, SellerId, Timestamp};
+use super::{Account, AccountKind, Directory, Platform, SubAccountKind, Unbound};
+use crate::model::{AccountId, Timestamp};
 use crate::policy::{ScopeSet, built_in};
 
 /// The name of a main account's role.
 pub(super) const SELLER_ROLE: &str = "seller";
-
-/// Authorizations that an operator took away, whatever the files say.
-pub type Unbound = BTreeSet<(SellerId, AccountId)>;
 
 /// What an id of the one name space of shops, accounts and entries stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
