@@ -1,5 +1,7 @@
 //! The shipped routing configuration, and `fenliu check` as a program sees it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::path::{Path, PathBuf};
 
 use fenliu::cli::check::{Args, CheckedSettings, Format, INVALID, Printing, VALID, run};

@@ -20,9 +20,9 @@ pub type Files = Vec<(String, Arc<str>)>;
 /// A diagnostic for everything that could not be read.
 pub fn routing(path: &Path) -> Result<Files, Vec<Diagnostic>> {
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => together(&listed(path).map_err(|fault| vec![fault])?),
+        Ok(found) if found.is_dir() => together(&listed(path).map_err(|fault| vec![*fault])?),
         Ok(_) => together(&[path.to_path_buf()]),
-        Err(error) => Err(vec![unreadable(path, &error)]),
+        Err(error) => Err(vec![*unreadable(path, &error)]),
     }
 }
 
@@ -40,13 +40,13 @@ pub fn together(paths: &[PathBuf]) -> Result<Files, Vec<Diagnostic>> {
                 left = left.saturating_sub(text.len());
                 files.push((path.display().to_string(), text.into()));
             }
-            Err(fault) => faults.push(fault),
+            Err(fault) => faults.push(*fault),
         }
     }
     if faults.is_empty() { Ok(files) } else { Err(faults) }
 }
 
-fn listed(directory: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
+fn listed(directory: &Path) -> Result<Vec<PathBuf>, Box<Diagnostic>> {
     let entries = fs::read_dir(directory).map_err(|error| unreadable(directory, &error))?;
     let mut names = Vec::new();
     for entry in entries {
@@ -71,7 +71,7 @@ fn listed(directory: &Path) -> Result<Vec<PathBuf>, Diagnostic> {
 }
 
 /// The text of a file of at most so many bytes.
-fn read(path: &Path, bytes_max: usize) -> Result<String, Diagnostic> {
+fn read(path: &Path, bytes_max: usize) -> Result<String, Box<Diagnostic>> {
     let unreadable = |error: io::Error| unreadable(path, &error);
     // A pipe or a device would keep us waiting at its opening.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
@@ -89,22 +89,23 @@ fn read(path: &Path, bytes_max: usize) -> Result<String, Diagnostic> {
     String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))
 }
 
-fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Diagnostic {
+fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> Box<Diagnostic> {
     let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
     let good = String::from_utf8_lossy(good);
     let last_line = good.rsplit('\n').next().unwrap_or_default();
     let position = |size: usize| u32::try_from(size).unwrap_or(u32::MAX);
     let line = position(good.matches('\n').count() + 1);
     let column = position(last_line.chars().count() + 1);
-    Diagnostic { line, column, expected: Some("UTF-8".to_owned()), ..fault(path, "the file is no UTF-8 text") }
+    let fault = fault(path, "the file is no UTF-8 text");
+    Box::new(Diagnostic { line, column, expected: Some("UTF-8".to_owned()), ..*fault })
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
+fn unreadable(path: &Path, error: &io::Error) -> Box<Diagnostic> {
     fault(path, &format!("cannot be read: {error}"))
 }
 
-fn fault(path: &Path, message: &str) -> Diagnostic {
-    Diagnostic {
+fn fault(path: &Path, message: &str) -> Box<Diagnostic> {
+    Box::new(Diagnostic {
         severity: Severity::Error,
         file: path.display().to_string().into(),
         line: 1,
@@ -116,7 +117,7 @@ fn fault(path: &Path, message: &str) -> Diagnostic {
         nearest: None,
         rule: None,
         allowed_from: None,
-    }
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What differs between two snapshots, in the operator's words.
 //! Whether it may be done is judged elsewhere; what follows from it is `routing`'s.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -55,13 +56,11 @@ pub fn changes(old: &Directory, new: &Directory) -> Vec<Change> {
     compare(&mut changes, ChangeWhat::SubAccount, "", &old.sub_accounts, &new.sub_accounts, |old, new| {
         if Arc::ptr_eq(old, new) { Vec::new() } else { sub_account(old, new) }
     });
-    let ids: BTreeSet<&SellerId> = old.sellers.keys().chain(new.sellers.keys()).collect();
-    for id in ids {
-        match (old.sellers.get(id), new.sellers.get(id)) {
-            (Some(old), Some(new)) => compare_sellers(&mut changes, old, new),
-            (None, Some(new)) => changes.push(whole(ChangeKind::Added, new)),
-            (Some(old), None) => changes.push(whole(ChangeKind::Removed, old)),
-            (None, None) => {}
+    for (_, pair) in pairs(&old.sellers, &new.sellers) {
+        match pair {
+            Pair::Both(old, new) => compare_sellers(&mut changes, old, new),
+            Pair::New(new) => changes.push(whole(ChangeKind::Added, new)),
+            Pair::Old(old) => changes.push(whole(ChangeKind::Removed, old)),
         }
     }
     changes
@@ -69,15 +68,45 @@ pub fn changes(old: &Directory, new: &Directory) -> Vec<Change> {
 
 /// The sellers for which anything differs: themselves, or somebody who acts for them.
 pub fn changed_sellers(old: &Directory, new: &Directory) -> BTreeSet<SellerId> {
-    let ids: BTreeSet<&SellerId> = old.sellers.keys().chain(new.sellers.keys()).collect();
-    let differs = |id: &&SellerId| match (old.sellers.get(*id), new.sellers.get(*id)) {
-        (Some(before), Some(after)) => {
+    let differs = |pair: &Pair<'_, Arc<Seller>>| match pair {
+        Pair::Both(before, after) => {
             (!Arc::ptr_eq(before, after) && before != after)
                 || after.agents.keys().any(|agent| agent_differs(old, new, agent))
         }
-        _ => true,
+        Pair::Old(_) | Pair::New(_) => true,
     };
-    ids.into_iter().filter(differs).cloned().collect()
+    pairs(&old.sellers, &new.sellers).filter(|(_, pair)| differs(pair)).map(|(id, _)| id.clone()).collect()
+}
+
+/// What two maps have under one id.
+enum Pair<'m, V> {
+    Old(&'m V),
+    New(&'m V),
+    Both(&'m V, &'m V),
+}
+
+/// All ids of two maps, ascending, with what they stand for.
+fn pairs<'m, K: Ord, V>(
+    old: &'m BTreeMap<K, V>,
+    new: &'m BTreeMap<K, V>,
+) -> impl Iterator<Item = (&'m K, Pair<'m, V>)> {
+    let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (old.peek(), new.peek()) {
+            (Some((before, _)), Some((after, _))) => before.cmp(after),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return None,
+        };
+        match order {
+            Ordering::Less => old.next().map(|(id, value)| (id, Pair::Old(value))),
+            Ordering::Greater => new.next().map(|(id, value)| (id, Pair::New(value))),
+            Ordering::Equal => {
+                let (id, before) = old.next()?;
+                new.next().map(|(_, after)| (id, Pair::Both(before, after)))
+            }
+        }
+    })
 }
 
 fn agent_differs(old: &Directory, new: &Directory, agent: &AccountId) -> bool {
@@ -94,7 +123,7 @@ fn whole(kind: ChangeKind, seller: &Seller) -> Change {
 }
 
 /// Compares what two maps have under the same ids.
-fn compare<K: Ord + ToString, V: Debug>(
+fn compare<K: Ord + ToString, V: PartialEq>(
     changes: &mut Vec<Change>,
     what: ChangeWhat,
     prefix: &str,
@@ -102,13 +131,12 @@ fn compare<K: Ord + ToString, V: Debug>(
     new: &BTreeMap<K, V>,
     differences: impl Fn(&V, &V) -> Vec<String>,
 ) {
-    let ids: BTreeSet<&K> = old.keys().chain(new.keys()).collect();
-    for id in ids {
-        let (kind, detail) = match (old.get(id), new.get(id)) {
-            (Some(old), Some(new)) => (ChangeKind::Changed, differences(old, new).join(", ")),
-            (None, Some(_)) => (ChangeKind::Added, String::new()),
-            (Some(_), None) => (ChangeKind::Removed, String::new()),
-            (None, None) => continue,
+    for (id, pair) in pairs(old, new) {
+        let (kind, detail) = match pair {
+            Pair::Both(old, new) if old == new => continue,
+            Pair::Both(old, new) => (ChangeKind::Changed, differences(old, new).join(", ")),
+            Pair::New(_) => (ChangeKind::Added, String::new()),
+            Pair::Old(_) => (ChangeKind::Removed, String::new()),
         };
         if kind != ChangeKind::Changed || !detail.is_empty() {
             changes.push(Change { kind, what, id: format!("{prefix}{}", id.to_string()), detail });

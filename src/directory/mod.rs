@@ -38,4 +38,8 @@ pub use seller::{Authorization, Binding, Entry, Field, Matcher, Otherwise, Patte
 pub use snapshot::{Directory, Domain, DomainId, Unbound};
 
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod reload_tests;
+#[cfg(test)]
 mod tests;
