@@ -116,6 +116,8 @@ pub struct Conversation {
     pub reason: Option<Arc<str>>,
     /// What the buyer said of it.
     pub rating: Option<Rating>,
+    /// What was said with a transfer, until somebody has it.
+    pub note: Option<Arc<str>>,
     /// What its messages left behind.
     pub tail: Tail,
 }

@@ -25,8 +25,8 @@ pub enum Event {
     Queued { conversation: ConversationId, group: GroupId, requeue: Requeue, at: Timestamp },
     /// Nobody could take it.
     Left { conversation: ConversationId, reason: LeftReason, at: Timestamp },
-    /// Only its recent agent may take it, until then.
-    RecentWait { conversation: ConversationId, until: Option<Timestamp> },
+    /// Its recent agent is no longer waited for.
+    RecentWaitEnded { conversation: ConversationId },
     /// Everybody who could be asked has declined: nobody is, until then; or the round begins anew.
     RoundEnded { conversation: ConversationId, pause_until: Option<Timestamp> },
     /// The bound agent is no longer waited for, or is again.
@@ -49,6 +49,8 @@ pub enum Event {
     Paused { agent: AccountId, seller: SellerId, status: Option<Status>, at: Timestamp },
     /// An offer was missed, or one was answered.
     Missed { agent: AccountId, missed: u32 },
+    /// A group's rotation has moved on.
+    Rotated { row: GroupRow },
     /// Why it went as it went.
     Decided { conversation: ConversationId, decision: Arc<Decision> },
 }
@@ -62,6 +64,8 @@ pub struct Requeue {
     pub exclude: Option<(AccountId, Exclusion)>,
     /// Whether it was transferred: it has no recent agent and no bound agent any more.
     pub transferred: bool,
+    /// What is said to whoever gets it.
+    pub note: Option<Arc<str>>,
 }
 
 /// What one command has brought about: written as one, or not at all.
@@ -127,6 +131,4 @@ pub struct GroupRow {
     pub last_chosen: Option<AccountId>,
     /// The current weights of smooth weighted round robin.
     pub weights: Vec<(AccountId, i64)>,
-    /// When each member was last given a conversation, where the group has a spacing.
-    pub spaced: Vec<(AccountId, Timestamp)>,
 }

@@ -5,6 +5,7 @@ mod command;
 mod conversation;
 mod decision;
 mod event;
+mod index;
 mod view;
 
 pub use command::{Command, Context, Destination, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Start};
