@@ -33,7 +33,7 @@ use super::{Command, Refusal};
 use crate::directory::{Directory, Strategy};
 use crate::model::{AccountId, Caller, ConversationId, GroupId, SellerId, SessionId, Timestamp};
 
-pub(super) use build::Parts;
+pub(in crate::routing) use build::Parts;
 
 /// How much one command does at most; what is left goes on as another command.
 const STEPS: usize = 256;

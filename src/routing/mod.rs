@@ -10,6 +10,7 @@ mod desk;
 mod domain;
 mod event;
 mod index;
+mod table;
 mod view;
 
 pub use command::{Command, Context, Destination, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Start};
@@ -17,6 +18,7 @@ pub use conversation::{Bound, Conversation, Exclusion, Tail};
 pub use decision::{Candidate, Cause, Chosen, Decision, Looked, Step, WhyNot};
 pub use domain::{Acted, Actor, Domain, Settings};
 pub use event::{AgentRow, Batch, Event, GroupRow, Requeue, Row};
+pub use table::{Recovered, Table};
 pub use view::{
     By, Desk, DeskAgent, DeskEntry, DeskGroup, LeftReason, Message, Notice, OfferEnd, Outcome, Outgoing, Overdue,
     Place, PresenceCause, Profile, Rating, Recipient, Seen, Side, Today, View,

@@ -438,7 +438,7 @@ impl Domain {
     }
 
     /// Whether the sender may have called a message so before.
-    pub(super) fn may_repeat(&self, id: ConversationId, sender: &Sender, client_id: &str) -> bool {
+    pub(in crate::routing) fn may_repeat(&self, id: ConversationId, sender: &Sender, client_id: &str) -> bool {
         let hash = self.hash(sender, client_id);
         self.conversations.get(&id).is_some_and(|entry| entry.partial || entry.hashes.contains(&hash))
     }
