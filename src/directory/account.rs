@@ -1,9 +1,11 @@
 //! Accounts of the platform, and the sub-accounts that act for sellers.
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::model::AccountId;
+use super::zone::start_of;
+use crate::model::{AccountId, Timestamp};
 
 /// Where an account lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -41,7 +43,7 @@ pub enum AccountStatus {
 }
 
 /// A certified account of the platform, as `[[account]]` describes it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// Its id, which sellers and sub-accounts refer to.
     pub id: AccountId,
@@ -57,6 +59,35 @@ pub struct Account {
     pub certified_until: Option<Date>,
     /// Whether it has a formal payee account of its own.
     pub payee: bool,
+}
+
+impl Account {
+    /// Until when it is fit to authorise or be authorised, by the calendar of this zone; [`Timestamp::ZERO`]: not at all.
+    pub fn fit_until(&self, zone: &TimeZone) -> Timestamp {
+        let (AccountKind::CertifiedEnterprise, Some(last)) = (self.kind, self.certified_until) else {
+            return Timestamp::ZERO;
+        };
+        let certified = last.tomorrow().map_or(Timestamp::MAX, |day| start_of(day, zone));
+        match (self.status, self.cancelled_on) {
+            (AccountStatus::Normal, _) => certified,
+            (AccountStatus::Cancelled, Some(day)) => certified.min(start_of(day, zone)),
+            (AccountStatus::Restricted, _) | (AccountStatus::Cancelled, None) => Timestamp::ZERO,
+        }
+    }
+
+    /// Why it is not fit now, in words; nothing if it is.
+    pub fn unfit(&self, now: Timestamp, zone: &TimeZone) -> Option<String> {
+        if now < self.fit_until(zone) {
+            return None;
+        }
+        Some(match (self.kind, self.status, self.certified_until) {
+            (AccountKind::Personal | AccountKind::Enterprise, _, _) => "is not certified".to_owned(),
+            (_, AccountStatus::Restricted, _) => "is restricted".to_owned(),
+            (_, AccountStatus::Cancelled, _) => "is cancelled".to_owned(),
+            (_, AccountStatus::Normal, Some(day)) => format!("was certified until {day}"),
+            (_, AccountStatus::Normal, None) => "is not certified".to_owned(),
+        })
+    }
 }
 
 /// Whether a sub-account is an account of its own or a person of somebody's.

@@ -1,10 +1,11 @@
 //! The snapshot as a whole, and the domains it falls into.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::{Account, Seller, SubAccount};
-use crate::model::{AccountId, EntryId, SellerId};
+use crate::model::{AccountId, EntryId, RoleId, SellerId};
+use crate::policy::ScopeSet;
 
 /// Which domain; stable within one snapshot only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,11 +20,16 @@ pub struct Domain {
     pub agents: Vec<AccountId>,
 }
 
+/// Authorizations that an operator took away, whatever the files say.
+pub type Unbound = BTreeSet<(SellerId, AccountId)>;
+
 /// The routing configuration, checked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
     /// Raised by every accepted change.
     pub generation: u64,
+    /// The configured roles; the built-in ones are `policy`'s.
+    pub roles: BTreeMap<RoleId, ScopeSet>,
     /// Certified accounts.
     pub accounts: BTreeMap<AccountId, Account>,
     /// Sub-accounts.
@@ -34,6 +40,8 @@ pub struct Directory {
     pub entries: HashMap<EntryId, SellerId>,
     /// Which seller an account is the main account of.
     pub main_accounts: HashMap<AccountId, SellerId>,
+    /// The unbindings that override the files: the others have been absent once and are forgotten.
+    pub unbound: Unbound,
     /// The domains; a [`DomainId`] is a place in this list.
     pub domains: Vec<Domain>,
 }

@@ -1,0 +1,119 @@
+//! What the check has found so far. It is sorted by place at the end, whatever order the checks run in.
+
+use std::ops::Range;
+
+use super::diagnostic::{Diagnostic, Severity};
+use super::source::{Place, Source, offset};
+
+/// How alike a name must be to be proposed: Jaro-Winkler.
+const ALIKE: f64 = 0.8;
+/// How many names are compared in one check; faults beyond that get no proposal.
+const COMPARISONS_MAX: usize = 1_000_000;
+
+/// The findings of one check.
+#[derive(Debug)]
+pub(super) struct Ledger<'a> {
+    sources: Vec<Source<'a>>,
+    found: Vec<(Place, Diagnostic)>,
+    /// Where a file is no TOML, by file, ascending.
+    damage: Vec<Vec<Range<u32>>>,
+    comparisons_left: usize,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(sources: Vec<Source<'a>>) -> Self {
+        let damage = vec![Vec::new(); sources.len()];
+        Self { sources, found: Vec::new(), damage, comparisons_left: COMPARISONS_MAX }
+    }
+
+    pub(super) fn error(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
+        self.note(Severity::Error, place, message.into())
+    }
+
+    pub(super) fn warning(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
+        self.note(Severity::Warning, place, message.into())
+    }
+
+    /// A name that refers to nothing.
+    pub(super) fn unknown<'n>(
+        &mut self,
+        place: Place,
+        what: &str,
+        name: &str,
+        valid: impl IntoIterator<Item = &'n str>,
+    ) -> &mut Diagnostic {
+        let nearest = self.nearest(name, valid);
+        self.error(place, format!("there is no {what} `{}`", shown(name))).nearest(nearest)
+    }
+
+    /// The most alike of the valid names, if any is alike enough.
+    pub(super) fn nearest<'n>(&mut self, name: &str, valid: impl IntoIterator<Item = &'n str>) -> Option<String> {
+        let mut best: Option<(f64, &str)> = None;
+        for candidate in valid {
+            let Some(left) = self.comparisons_left.checked_sub(1) else { break };
+            self.comparisons_left = left;
+            let alike = strsim::jaro_winkler(name, candidate);
+            let better = best.is_none_or(|(most, other)| alike > most || (alike >= most && candidate < other));
+            if alike >= ALIKE && better {
+                best = Some((alike, candidate));
+            }
+        }
+        best.map(|(_, candidate)| candidate.to_owned())
+    }
+
+    /// `file:line`, for a message that refers to another place.
+    pub(super) fn locate(&self, place: Place) -> String {
+        self.sources.get(place.file as usize).map(|source| source.locate(place)).unwrap_or_default()
+    }
+
+    /// Remembers where a file is no TOML.
+    pub(super) fn damaged(&mut self, place: Place) {
+        if let Some(damage) = self.damage.get_mut(place.file as usize) {
+            damage.push(place.start..place.end.max(place.start));
+            damage.sort_by_key(|range| range.start);
+        }
+    }
+
+    /// Whether a value cannot be trusted, since it is no TOML there.
+    pub(super) fn is_damaged(&self, place: Place) -> bool {
+        let Some(damage) = self.damage.get(place.file as usize) else { return false };
+        let first = damage.partition_point(|range| range.end < place.start);
+        damage.get(first).is_some_and(|range| range.start <= place.end)
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.found.iter().any(|(_, found)| found.is_error())
+    }
+
+    /// Everything found, by place.
+    pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+        self.found.sort_by(|(a, left), (b, right)| {
+            (a, left.severity, &left.message).cmp(&(b, right.severity, &right.message))
+        });
+        self.found.dedup_by(|(_, later), (_, earlier)| later == earlier);
+        self.found.into_iter().map(|(_, found)| found).collect()
+    }
+
+    fn note(&mut self, severity: Severity, place: Place, message: String) -> &mut Diagnostic {
+        let nowhere = Source::new("", "");
+        let source = self.sources.get(place.file as usize).unwrap_or(&nowhere);
+        let diagnostic = source.diagnostic(severity, place, message);
+        let at = self.found.len();
+        self.found.push((place, diagnostic));
+        &mut self.found[at].1
+    }
+}
+
+/// A place from the parser's offsets.
+pub(super) fn place(file: u32, span: &Range<usize>) -> Place {
+    Place { file, start: offset(span.start), end: offset(span.end) }
+}
+
+/// A name as it may stand in a message: not longer than a name is.
+pub(super) fn shown(name: &str) -> String {
+    const SHOWN_MAX: usize = 80;
+    if name.chars().count() <= SHOWN_MAX {
+        return name.to_owned();
+    }
+    name.chars().take(SHOWN_MAX).chain(std::iter::once('…')).collect()
+}

@@ -1,0 +1,85 @@
+//! Texts of the configuration, and places in them.
+//! A place is kept as offsets and becomes line and column only when something is said about it.
+
+use std::sync::Arc;
+
+use super::diagnostic::{Diagnostic, Severity};
+
+/// The longest text that a diagnostic quotes, in characters.
+const QUOTE_MAX: usize = 200;
+
+/// A stretch of one file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Place {
+    pub file: u32,
+    pub start: u32,
+    pub end: u32,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Placed<T> {
+    pub value: T,
+    pub place: Place,
+}
+
+/// One file.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    name: Arc<str>,
+    pub text: &'a str,
+    line_starts: Vec<u32>,
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn new(name: &str, text: &'a str) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| offset(at + 1))).collect();
+        Self { name: name.into(), text, line_starts }
+    }
+
+    /// What stands at the place, up to the end of its first line.
+    pub(super) fn quote(&self, place: Place) -> &'a str {
+        let text = self.text.get(place.start as usize..place.end as usize).unwrap_or("");
+        text.lines().next().unwrap_or("")
+    }
+
+    /// Line and column, from 1; columns in characters.
+    pub(super) fn position(&self, at: u32) -> (u32, u32) {
+        let line = self.line_starts.partition_point(|start| *start <= at).max(1);
+        let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
+        let before = self.text.get(start as usize..at as usize).unwrap_or("");
+        (offset(line), offset(before.chars().count()).saturating_add(1))
+    }
+
+    pub(super) fn diagnostic(&self, severity: Severity, place: Place, message: String) -> Diagnostic {
+        let (line, column) = self.position(place.start);
+        let quote = self.quote(place);
+        let length = offset(quote.chars().count()).max(1);
+        let text = quote.chars().take(QUOTE_MAX).collect();
+        let file = Arc::clone(&self.name);
+        Diagnostic {
+            severity,
+            file,
+            line,
+            column,
+            length,
+            text,
+            message,
+            expected: None,
+            nearest: None,
+            rule: None,
+            allowed_from: None,
+        }
+    }
+
+    /// `file:line`, for a message that refers to another place.
+    pub(super) fn locate(&self, place: Place) -> String {
+        format!("{}:{}", self.name, self.position(place.start).0)
+    }
+}
+
+/// A size as an offset; texts are far below four gigabytes.
+pub(super) fn offset(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
