@@ -5,3 +5,4 @@ pub mod config;
 pub mod directory;
 pub mod model;
 pub mod policy;
+pub mod routing;

@@ -1,0 +1,179 @@
+//! An agent as its domain keeps it: what it says of itself, whether it is reachable, and what it holds.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::event::AgentRow;
+use crate::model::{AccountId, ConversationId, SessionId, Status, Timestamp};
+use crate::policy::ScopeSet;
+
+/// How an agent can be reached for one seller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Online with a live session.
+    Online,
+    /// Away, or paused as away, with a live session.
+    Away,
+    /// Its last session has dropped a short time ago.
+    Grace,
+    /// Not there, or not authorised.
+    #[default]
+    Absent,
+}
+
+/// What an agent is for one seller.
+#[derive(Clone, Debug)]
+pub(super) struct Post {
+    /// The seller's desk.
+    pub(super) desk: usize,
+    /// Conversations of this seller that take a slot.
+    pub(super) load: u32,
+    /// The authorization's limit.
+    pub(super) capacity: Option<u32>,
+    /// The authorization's scopes, as written.
+    pub(super) scopes: ScopeSet,
+    /// When the authorization is suspended.
+    pub(super) in_force_until: Timestamp,
+    /// Whether the agent is the seller itself.
+    pub(super) main: bool,
+    /// Whether it is paused for this seller, and as what.
+    pub(super) paused: Option<Status>,
+}
+
+/// A membership.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seat {
+    /// The seller's desk.
+    pub(super) desk: usize,
+    /// The group's place on it.
+    pub(super) group: usize,
+    /// The member's place in the group.
+    pub(super) member: usize,
+}
+
+/// A slot that stays taken for a while after a close.
+#[derive(Clone, Debug)]
+pub(super) struct WrapUp {
+    pub(super) until: Timestamp,
+    pub(super) desk: usize,
+    /// The group through which it was held, and the member's place in it.
+    pub(super) via: Option<(usize, usize)>,
+}
+
+/// An agent.
+#[derive(Clone, Debug)]
+pub(super) struct Agent {
+    pub(super) account: AccountId,
+    pub(super) name: Arc<str>,
+    pub(super) capacity: u32,
+    pub(super) status: Status,
+    pub(super) since: Timestamp,
+    pub(super) sessions: Vec<SessionId>,
+    pub(super) grace_until: Option<Timestamp>,
+    /// Slots taken: active, offered and wrapping up.
+    pub(super) load: u32,
+    pub(super) wrap_ups: Vec<WrapUp>,
+    pub(super) last_given: Timestamp,
+    pub(super) last_ended: Timestamp,
+    pub(super) missed_offers: u32,
+    /// One a seller, sorted by desk.
+    pub(super) posts: Vec<Post>,
+    pub(super) seats: Vec<Seat>,
+    /// The pools it is in, and its place in each.
+    pub(super) pools: Vec<(usize, u32)>,
+    /// What it owns or is asked for.
+    pub(super) holds: BTreeSet<ConversationId>,
+    /// What waits for it alone.
+    pub(super) reserved: BTreeSet<ConversationId>,
+    /// What waits and is not given to it until it is back and online.
+    pub(super) lost: BTreeSet<ConversationId>,
+}
+
+impl Agent {
+    /// An agent that has never been there.
+    pub(super) fn new(account: AccountId, name: Arc<str>, capacity: u32) -> Self {
+        Self {
+            account,
+            name,
+            capacity,
+            status: Status::Offline,
+            since: Timestamp::ZERO,
+            sessions: Vec::new(),
+            grace_until: None,
+            load: 0,
+            wrap_ups: Vec::new(),
+            last_given: Timestamp::ZERO,
+            last_ended: Timestamp::ZERO,
+            missed_offers: 0,
+            posts: Vec::new(),
+            seats: Vec::new(),
+            pools: Vec::new(),
+            holds: BTreeSet::new(),
+            reserved: BTreeSet::new(),
+            lost: BTreeSet::new(),
+        }
+    }
+
+    /// Whether a session is there.
+    pub(super) fn is_connected(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
+    /// Whether, as far as all sellers go, it could be given one more.
+    pub(super) fn has_slot(&self) -> bool {
+        self.status == Status::Online && self.is_connected() && self.load < self.capacity
+    }
+
+    /// What it is for a seller.
+    pub(super) fn post(&self, desk: usize) -> Option<&Post> {
+        self.posts.binary_search_by_key(&desk, |post| post.desk).ok().map(|at| &self.posts[at])
+    }
+
+    /// What it is for a seller, to be changed.
+    pub(super) fn post_mut(&mut self, desk: usize) -> Option<&mut Post> {
+        self.posts.binary_search_by_key(&desk, |post| post.desk).ok().map(|at| &mut self.posts[at])
+    }
+
+    /// Its status as one seller sees it: that of its pause there, if it is not offline altogether.
+    pub(super) fn status_for(&self, desk: usize) -> Status {
+        match (self.status, self.post(desk).and_then(|post| post.paused)) {
+            (Status::Offline, _) | (_, None) => self.status,
+            (_, Some(paused)) => paused,
+        }
+    }
+
+    /// How it can be reached for a seller.
+    pub(super) fn reach(&self, desk: usize, now: Timestamp) -> Reach {
+        let Some(post) = self.post(desk).filter(|post| now < post.in_force_until) else { return Reach::Absent };
+        if !post.main && !post.scopes.has(crate::policy::Scope::Receive) {
+            return Reach::Absent;
+        }
+        match self.status_for(desk) {
+            Status::Offline => Reach::Absent,
+            _ if !self.is_connected() => {
+                if self.grace_until.is_some() { Reach::Grace } else { Reach::Absent }
+            }
+            Status::Online => Reach::Online,
+            Status::Away => Reach::Away,
+        }
+    }
+
+    /// When something of it comes due: the end of its grace, of a wrap-up.
+    pub(super) fn next_due(&self) -> Option<Timestamp> {
+        self.wrap_ups.iter().map(|wrap_up| wrap_up.until).chain(self.grace_until).min()
+    }
+
+    /// Its row.
+    pub(super) fn row(&self, seller_of: impl Fn(usize) -> crate::model::SellerId) -> AgentRow {
+        let paused = self.posts.iter().filter_map(|post| post.paused.map(|status| (seller_of(post.desk), status)));
+        AgentRow {
+            account: self.account.clone(),
+            status: self.status,
+            since: self.since,
+            last_given: self.last_given,
+            last_ended: self.last_ended,
+            missed_offers: self.missed_offers,
+            paused: paused.collect(),
+        }
+    }
+}

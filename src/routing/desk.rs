@@ -1,0 +1,232 @@
+//! A desk: one seller's live state. Its groups, their queues and what they remember, and the figures of its day.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::agent::Reach;
+use super::conversation::Conversation;
+use crate::directory::{Group, PriorityStep, Seller};
+use crate::model::{AccountId, BuyerKey, ConversationId, EntryId, GroupId, Timestamp};
+
+/// How many of a group's last conversations the estimate of a wait looks at.
+const DURATIONS: usize = 50;
+/// What a point of priority is worth where a strict queue is compared with another.
+const DEFAULT_STEP: Duration = Duration::from_secs(60);
+
+/// A place in a queue: the smaller comes first.
+pub(super) type Key = (i64, i64, ConversationId);
+
+/// What a group keeps of a member.
+#[derive(Clone, Debug)]
+pub(super) struct MemberState {
+    pub(super) agent: usize,
+    pub(super) tier: u32,
+    pub(super) weight: i64,
+    pub(super) capacity: Option<u32>,
+    /// Slots taken through this group.
+    pub(super) load: u32,
+    pub(super) last_given: Timestamp,
+    /// The current weight of smooth weighted round robin.
+    pub(super) current: i64,
+    pub(super) reach: Reach,
+}
+
+/// A group.
+#[derive(Clone, Debug)]
+pub(super) struct GroupState {
+    /// Its place among the seller's groups.
+    pub(super) at: usize,
+    pub(super) pool: usize,
+    pub(super) members: Vec<MemberState>,
+    /// The groups of its overflow steps.
+    pub(super) overflow: Vec<usize>,
+    /// The groups, and their steps, that overflow to this one.
+    pub(super) feeds: Vec<(usize, usize)>,
+    /// Everything queued here, in order.
+    pub(super) queue: BTreeSet<Key>,
+    /// What of it is not kept for one agent.
+    pub(super) open: BTreeSet<Key>,
+    /// For every overflow step, what of `open` may go there by now.
+    pub(super) due: Vec<BTreeSet<Key>>,
+    /// Left messages, oldest first.
+    pub(super) left: BTreeSet<(Timestamp, ConversationId)>,
+    /// Queued ones for whom somebody is excluded.
+    pub(super) excluding: BTreeSet<ConversationId>,
+    /// How many queued or offered ones `queue_limit` counts.
+    pub(super) counted: u32,
+    pub(super) online: u32,
+    pub(super) away: u32,
+    pub(super) grace: u32,
+    /// The slots of its members online: for the estimate.
+    pub(super) last_chosen: Option<u32>,
+    durations: Vec<Duration>,
+    next_duration: usize,
+    /// Whether positions have changed since they were told.
+    pub(super) moved: bool,
+}
+
+impl GroupState {
+    pub(super) fn new(at: usize, pool: usize, members: Vec<MemberState>, steps: usize) -> Self {
+        Self {
+            at,
+            pool,
+            members,
+            overflow: Vec::new(),
+            feeds: Vec::new(),
+            queue: BTreeSet::new(),
+            open: BTreeSet::new(),
+            due: vec![BTreeSet::new(); steps],
+            left: BTreeSet::new(),
+            excluding: BTreeSet::new(),
+            counted: 0,
+            online: 0,
+            away: 0,
+            grace: 0,
+            last_chosen: None,
+            durations: Vec::new(),
+            next_duration: 0,
+            moved: false,
+        }
+    }
+
+    /// Where a member can be reached is another now.
+    pub(super) fn reached(&mut self, member: usize, reach: Reach) {
+        let before = std::mem::replace(&mut self.members[member].reach, reach);
+        for (reach, change) in [(before, -1_i32), (reach, 1)] {
+            let count = match reach {
+                Reach::Online => &mut self.online,
+                Reach::Away => &mut self.away,
+                Reach::Grace => &mut self.grace,
+                Reach::Absent => continue,
+            };
+            *count = count.saturating_add_signed(change);
+        }
+    }
+
+    /// A conversation of this group took so long.
+    pub(super) fn lasted(&mut self, duration: Duration) {
+        if self.durations.len() < DURATIONS {
+            self.durations.push(duration);
+        } else {
+            self.durations[self.next_duration] = duration;
+        }
+        self.next_duration = (self.next_duration + 1) % DURATIONS;
+    }
+
+    /// How long its last conversations took, on average.
+    pub(super) fn mean_duration(&self) -> Option<Duration> {
+        let count = u32::try_from(self.durations.len()).ok().filter(|count| *count > 0)?;
+        Some(self.durations.iter().sum::<Duration>() / count)
+    }
+
+    /// One, and one for everybody before this place.
+    pub(super) fn position(&self, key: &Key) -> u32 {
+        let mut before = self.queue.range(..*key).rev();
+        let mut behind = self.queue.range(*key..);
+        let mut steps = 0_usize;
+        let ahead = loop {
+            if before.next().is_none() {
+                break steps;
+            }
+            if behind.next().is_none() {
+                break self.queue.len() - steps;
+            }
+            steps += 1;
+        };
+        u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1)
+    }
+}
+
+/// The place of a conversation in its group's queue.
+pub(super) fn key(group: &Group, conversation: &Conversation) -> Key {
+    let queued_at = conversation.queued_at.micros();
+    match group.priority_step {
+        PriorityStep::Worth(step) => (queued_at - worth(conversation.priority, step), 0, conversation.id),
+        PriorityStep::Strict => (-i64::from(conversation.priority), queued_at, conversation.id),
+    }
+}
+
+/// The key by which it is compared with the heads of its seller's other queues.
+pub(super) fn seller_key(group: &Group, conversation: &Conversation) -> (i64, ConversationId) {
+    let step = match group.priority_step {
+        PriorityStep::Worth(step) => step,
+        PriorityStep::Strict => DEFAULT_STEP,
+    };
+    (conversation.queued_at.micros() - worth(conversation.priority, step), conversation.id)
+}
+
+fn worth(priority: u32, step: Duration) -> i64 {
+    i64::try_from(step.as_micros()).unwrap_or(i64::MAX).saturating_mul(i64::from(priority)).min(i64::MAX / 4)
+}
+
+/// Durations by tenth of a second: enough for a median.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spread(BTreeMap<u64, u64>);
+
+impl Spread {
+    pub(super) fn add(&mut self, duration: Duration) {
+        let tenths = u64::try_from(duration.as_millis() / 100).unwrap_or(u64::MAX);
+        // Past a quarter of an hour the steps are those of a second, past a day of a minute: the table stays small.
+        let step = if tenths < 9_000 { 1 } else if tenths < 864_000 { 10 } else { 600 };
+        *self.0.entry(tenths / step * step).or_default() += 1;
+    }
+
+    pub(super) fn median(&self) -> Option<Duration> {
+        let half = self.0.values().sum::<u64>().checked_sub(1)? / 2;
+        let mut seen = 0;
+        for (tenths, count) in &self.0 {
+            seen += count;
+            if seen > half {
+                return Some(Duration::from_millis(tenths * 100));
+            }
+        }
+        None
+    }
+}
+
+/// The figures of a seller's day.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Day {
+    /// Which day, by the seller's calendar.
+    pub(super) date: Option<jiff::civil::Date>,
+    pub(super) started: u64,
+    pub(super) served: u64,
+    pub(super) left: u64,
+    pub(super) closed: u64,
+    pub(super) replied: u64,
+    pub(super) replied_in_time: u64,
+    pub(super) waits: Spread,
+    pub(super) first_replies: Spread,
+    pub(super) entries: BTreeMap<EntryId, (u64, u64)>,
+}
+
+/// A seller's live state.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    pub(super) seller: Arc<Seller>,
+    pub(super) groups: Vec<GroupState>,
+    pub(super) group_at: HashMap<GroupId, usize>,
+    pub(super) default_group: usize,
+    pub(super) main: Option<usize>,
+    pub(super) open_of: HashMap<BuyerKey, ConversationId>,
+    pub(super) subscribers: Vec<AccountId>,
+    pub(super) day: Day,
+    pub(super) agents: Vec<usize>,
+}
+
+impl Desk {
+    /// The configuration of one of its groups.
+    pub(super) fn config(&self, group: usize) -> &Group {
+        &self.seller.groups[group]
+    }
+
+    /// The figures of today.
+    pub(super) fn today(&mut self, now: Timestamp) -> &mut Day {
+        let date = self.seller.time_zone.to_datetime(now.to_jiff()).date();
+        if self.day.date != Some(date) {
+            self.day = Day { date: Some(date), ..Day::default() };
+        }
+        &mut self.day
+    }
+}

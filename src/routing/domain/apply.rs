@@ -1,0 +1,473 @@
+//! What an event does to the facts. It cannot fail, and recovery takes the same way.
+
+use std::collections::HashSet;
+
+use super::{Domain, Entry, Fresh, Run};
+use crate::model::{AccountId, ConversationId, Sender, State, Status, Timestamp, Visibility};
+use crate::routing::conversation::{Conversation, Exclusion};
+use crate::routing::event::{Event, GroupRow, Requeue};
+use crate::routing::view::Message;
+
+/// A byte of `kinds`: who wrote it, and whether it is a note.
+const FROM_BUYER: u8 = 1;
+const NOTE: u8 = 2;
+const SYSTEM: u8 = 4;
+
+impl Domain {
+    /// Applies one event.
+    pub(super) fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Started { conversation } => self.start(conversation, false),
+            Event::Reopened { conversation, .. } => self.start(conversation, true),
+            Event::Messaged { message } => self.messaged(message),
+            Event::Offered { conversation, agent, via, until, at } => {
+                self.change(*conversation, |c| {
+                    c.state = State::Offered;
+                    c.agent = Some(agent.clone());
+                    c.via.clone_from(via);
+                    c.offer_until = Some(*until);
+                    remember(&mut c.asked, agent);
+                });
+                self.mark_given(agent, *at);
+            }
+            Event::OfferEnded { conversation, exclude, at, .. } => self.offer_ended(*conversation, *exclude, *at),
+            Event::Assigned { conversation, agent, via, at } => self.assigned(*conversation, agent, via.as_ref(), *at),
+            Event::Queued { conversation, group, requeue, at } => self.queued(*conversation, group, requeue, *at),
+            Event::Left { conversation, reason, .. } => {
+                self.change(*conversation, |c| {
+                    c.state = State::LeftMessage;
+                    c.left = Some(*reason);
+                    c.recent_until = None;
+                    c.pause_until = None;
+                });
+            }
+            Event::RecentWaitEnded { conversation } => {
+                self.change(*conversation, |c| c.recent_until = None);
+                self.work.look.insert(*conversation);
+            }
+            Event::RoundEnded { conversation, pause_until } => self.round_ended(*conversation, *pause_until),
+            Event::BoundChanged { conversation, waits } => {
+                self.change(*conversation, |c| {
+                    if let Some(bound) = &mut c.bound {
+                        bound.waits = *waits;
+                    }
+                });
+                self.work.look.insert(*conversation);
+            }
+            Event::Readmitted { conversation, agent } => {
+                self.change(*conversation, |c| c.excluded.retain(|(excluded, _)| excluded != agent));
+                self.work.look.insert(*conversation);
+            }
+            Event::Closed { conversation, by: _, reason, at } => self.close(*conversation, reason.as_ref(), *at),
+            Event::Rated { .. } | Event::Decided { .. } => {}
+            Event::BuyerSeen { conversation, gone_since } => {
+                if let Some(entry) = self.conversations.get_mut(conversation) {
+                    entry.conversation.buyer_gone_since = *gone_since;
+                    entry.gone_told &= gone_since.is_some();
+                }
+                self.arm_conversation(*conversation);
+            }
+            Event::Read { conversation, tail } => {
+                if let Some(entry) = self.conversations.get_mut(conversation) {
+                    entry.conversation.tail = *tail;
+                }
+            }
+            Event::StatusSet { agent, status, at, .. } => self.status_set(agent, *status, *at),
+            Event::Paused { agent, seller, status, at } => {
+                let Some(agent) = self.agent_of(agent) else { return };
+                let Some(desk) = self.desk_at.get(seller).copied() else { return };
+                if let Some(post) = self.agents[agent].post_mut(desk) {
+                    post.paused = *status;
+                }
+                self.reached(agent, *at);
+            }
+            Event::Missed { agent, missed } => {
+                if let Some(agent) = self.agent_of(agent) {
+                    self.agents[agent].missed_offers = *missed;
+                }
+            }
+            Event::Rotated { row } => self.rotated(row),
+        }
+    }
+
+    /// Notes which rows an event makes different.
+    pub(super) fn note_rows(&self, event: &Event, run: &mut Run) {
+        match event {
+            Event::Messaged { message } => run.tails.push(message.conversation),
+            Event::Read { conversation, .. } => run.tails.push(*conversation),
+            Event::Rotated { row } => {
+                let desk = row.seller.as_ref().and_then(|seller| self.desk_at.get(seller)).copied();
+                let group = desk.zip(row.group.as_ref()).and_then(|(desk, group)| self.group_of(desk, group));
+                run.groups.extend(desk.zip(group));
+            }
+            Event::StatusSet { agent, .. } | Event::Paused { agent, .. } | Event::Missed { agent, .. } => {
+                run.agents.extend(self.agent_of(agent));
+            }
+            Event::Started { conversation } | Event::Reopened { conversation, .. } => {
+                run.conversations.push(conversation.id);
+            }
+            Event::Offered { conversation, agent, .. } | Event::Assigned { conversation, agent, .. } => {
+                run.conversations.push(*conversation);
+                run.agents.extend(self.agent_of(agent));
+            }
+            Event::OfferEnded { conversation, .. }
+            | Event::Queued { conversation, .. }
+            | Event::Left { conversation, .. }
+            | Event::RecentWaitEnded { conversation }
+            | Event::RoundEnded { conversation, .. }
+            | Event::BoundChanged { conversation, .. }
+            | Event::Readmitted { conversation, .. }
+            | Event::BuyerSeen { conversation, .. } => run.conversations.push(*conversation),
+            Event::Closed { .. } | Event::Rated { .. } | Event::Decided { .. } => {}
+        }
+    }
+
+    /// Changes a conversation between an unlink and a link.
+    pub(super) fn change(&mut self, id: ConversationId, change: impl FnOnce(&mut Conversation)) {
+        if !self.conversations.contains_key(&id) {
+            return;
+        }
+        self.unlink(id);
+        if let Some(entry) = self.conversations.get_mut(&id) {
+            change(&mut entry.conversation);
+            entry.conversation.rev += 1;
+        }
+        self.link(id);
+    }
+
+    fn start(&mut self, conversation: &Conversation, reopened: bool) {
+        let Some(desk) = self.desk_at.get(&conversation.seller).copied() else { return };
+        let group = self.group_of(desk, &conversation.group).unwrap_or(self.desks[desk].default_group);
+        let id = conversation.id;
+        self.desks[desk].open_of.insert(conversation.profile.key.clone(), id);
+        self.conversations.insert(id, Entry::new(conversation.clone(), desk, group, reopened));
+        self.mark_due(id, conversation.waiting_since);
+        self.link(id);
+        self.work.look.insert(id);
+    }
+
+    fn assigned(&mut self, id: ConversationId, agent: &AccountId, via: Option<&crate::model::GroupId>, at: Timestamp) {
+        let mut first = false;
+        self.change(id, |c| {
+            if let Some(owner) = c.owner().cloned().filter(|owner| owner != agent) {
+                remember(&mut c.held, &owner);
+            }
+            c.state = State::Active;
+            c.agent = Some(agent.clone());
+            c.via = via.cloned();
+            c.offer_until = None;
+            c.recent_until = None;
+            c.pause_until = None;
+            c.left = None;
+            c.counted = false;
+            c.note = None;
+            c.excluded.clear();
+            c.assigned_at = Some(at);
+            first = c.first_assigned_at.is_none();
+            c.first_assigned_at.get_or_insert(at);
+            c.held.retain(|held| held != agent);
+            c.held.push(agent.clone());
+        });
+        if let Some(entry) = self.conversations.get_mut(&id) {
+            entry.overdue = None;
+            entry.told = None;
+        }
+        self.arm_conversation(id);
+        self.mark_given(agent, at);
+        if first {
+            self.count_served(id, at);
+        }
+    }
+
+    fn offer_ended(&mut self, id: ConversationId, exclude: Option<Exclusion>, at: Timestamp) {
+        self.change(id, |c| {
+            let agent = c.agent.take();
+            c.via = None;
+            c.offer_until = None;
+            c.state = if c.left.is_some() { State::LeftMessage } else { State::Queued };
+            c.excluded.extend(agent.zip(exclude));
+        });
+        self.mark_due(id, at);
+        if let Some(entry) = self.conversations.get(&id) {
+            let state = entry.conversation.state;
+            if state == State::Queued {
+                self.work.look.insert(id);
+            }
+            if exclude.is_some() {
+                self.work.rounds.insert(id);
+            }
+        }
+    }
+
+    fn queued(&mut self, id: ConversationId, group: &crate::model::GroupId, requeue: &Requeue, at: Timestamp) {
+        let Some(entry) = self.conversations.get(&id) else { return };
+        let group_at = self.group_of(entry.desk, group).unwrap_or(entry.group);
+        self.unlink(id);
+        let Some(entry) = self.conversations.get_mut(&id) else { return };
+        entry.group = group_at;
+        entry.due = 0;
+        entry.told = None;
+        let c = &mut entry.conversation;
+        c.rev += 1;
+        if c.state == State::Active {
+            c.assigned_at = None;
+        }
+        c.group = group.clone();
+        c.state = State::Queued;
+        c.agent = None;
+        c.via = None;
+        c.offer_until = None;
+        c.recent_until = None;
+        c.left = None;
+        c.counted = false;
+        c.waiting_since = at;
+        if requeue.anew {
+            c.queued_at = at;
+        }
+        if requeue.transferred {
+            c.recent = None;
+            c.bound = None;
+        }
+        c.note.clone_from(&requeue.note);
+        c.excluded.extend(requeue.exclude.clone());
+        self.mark_due(id, at);
+        self.link(id);
+        self.work.look.insert(id);
+        if requeue.exclude.is_some() {
+            self.work.rounds.insert(id);
+        }
+    }
+
+    fn round_ended(&mut self, id: ConversationId, pause_until: Option<Timestamp>) {
+        self.change(id, |c| {
+            c.pause_until = pause_until;
+            if pause_until.is_none() {
+                c.excluded.retain(|(_, why)| matches!(why, Exclusion::Lost | Exclusion::Transferred));
+                if let Some(bound) = &mut c.bound {
+                    bound.waits = true;
+                }
+            }
+        });
+        if pause_until.is_none() {
+            self.work.look.insert(id);
+        }
+    }
+
+    fn close(&mut self, id: ConversationId, reason: Option<&std::sync::Arc<str>>, at: Timestamp) {
+        self.unlink(id);
+        let Some(entry) = self.conversations.get(&id) else { return };
+        let (desk, group) = (entry.desk, entry.group);
+        let conversation = &entry.conversation;
+        let owner = conversation.owner().cloned();
+        let via = conversation.via.clone();
+        if let Some(assigned) = conversation.assigned_at.filter(|_| owner.is_some()) {
+            self.desks[desk].groups[group].lasted(at.since(assigned));
+        }
+        self.desks[desk].today(at).closed += 1;
+        if let Some(agent) = owner.as_ref().and_then(|owner| self.agent_of(owner)) {
+            self.agents[agent].last_ended = at;
+            self.ended(agent);
+            let wrap_up = self.desks[desk].config(group).wrap_up;
+            if !wrap_up.is_zero() {
+                self.wrap_up(agent, desk, via.as_ref(), at + wrap_up);
+            }
+        }
+        let Some(entry) = self.conversations.get_mut(&id) else { return };
+        let c = &mut entry.conversation;
+        c.rev += 1;
+        c.state = State::Closed;
+        c.closed_at = Some(at);
+        c.reason = reason.cloned();
+        c.offer_until = None;
+        c.excluded.clear();
+        c.agent = owner;
+    }
+
+    fn wrap_up(&mut self, agent: usize, desk: usize, via: Option<&crate::model::GroupId>, until: Timestamp) {
+        let group = via.and_then(|group| self.group_of(desk, group));
+        let via = group.and_then(|group| Some((group, self.member_of(agent, desk, group)?)));
+        self.agents[agent].wrap_ups.push(crate::routing::agent::WrapUp { until, desk, via });
+        self.take_slot(agent, desk, via);
+        self.arm_agent(agent);
+    }
+
+    fn status_set(&mut self, account: &AccountId, status: Status, at: Timestamp) {
+        let Some(agent) = self.agent_of(account) else { return };
+        let state = &mut self.agents[agent];
+        if state.status != status {
+            state.since = at;
+        }
+        state.status = status;
+        if status == Status::Offline {
+            state.grace_until = None;
+        }
+        if status == Status::Online {
+            self.end_wrap_ups(agent, Timestamp::MAX);
+        }
+        self.reached(agent, at);
+        if self.is_online(agent) {
+            let back: Vec<_> = self.agents[agent].lost.iter().map(|id| (*id, account.clone())).collect();
+            self.work.readmit.extend(back);
+        }
+    }
+
+    /// Frees the slots of wrap-ups that end by then.
+    pub(super) fn end_wrap_ups(&mut self, agent: usize, by: Timestamp) {
+        let (over, still) = std::mem::take(&mut self.agents[agent].wrap_ups).into_iter().partition(|w| w.until <= by);
+        self.agents[agent].wrap_ups = still;
+        let over: Vec<crate::routing::agent::WrapUp> = over;
+        for wrap_up in over {
+            self.free_slot(agent, wrap_up.desk, wrap_up.via);
+        }
+    }
+
+    /// An agent can be reached otherwise than before, or what is asked of it has changed.
+    pub(super) fn reached(&mut self, agent: usize, now: Timestamp) {
+        self.refresh_reach(agent, now);
+        for at in 0..self.agents[agent].posts.len() {
+            let post = &self.agents[agent].posts[at];
+            if post.main {
+                let desk = post.desk;
+                self.work.emptied.extend((0..self.desks[desk].groups.len()).map(|group| (desk, group)));
+            }
+        }
+        let reserved: Vec<_> = self.agents[agent].reserved.iter().copied().collect();
+        self.work.look.extend(reserved);
+        self.arm_agent(agent);
+    }
+
+    fn mark_given(&mut self, account: &AccountId, at: Timestamp) {
+        let Some(agent) = self.agent_of(account) else { return };
+        let after = Timestamp::from_micros(self.last_giving.micros() + 1);
+        self.last_giving = at.max(after);
+        self.agents[agent].last_given = self.last_giving;
+        self.given(agent);
+    }
+
+    fn rotated(&mut self, row: &GroupRow) {
+        let (Some(seller), Some(group)) = (&row.seller, &row.group) else { return };
+        let Some(desk) = self.desk_at.get(seller).copied() else { return };
+        let Some(group) = self.group_of(desk, group) else { return };
+        let member = |account: &AccountId| {
+            self.agent_of(account).and_then(|agent| self.member_of(agent, desk, group))
+        };
+        let last = row.last_chosen.as_ref().and_then(member).and_then(|member| u32::try_from(member).ok());
+        let weights: Vec<_> = row.weights.iter().filter_map(|(who, weight)| Some((member(who)?, *weight))).collect();
+        let state = &mut self.desks[desk].groups[group];
+        state.last_chosen = last;
+        for (member, weight) in weights {
+            state.members[member].current = weight;
+        }
+    }
+
+    fn messaged(&mut self, message: &Message) {
+        let hash = message.client_id.as_ref().map(|id| self.hash(&message.sender, id));
+        let Some(entry) = self.conversations.get_mut(&message.conversation) else { return };
+        let (desk, group) = (entry.desk, entry.group);
+        entry.hashes.extend(hash);
+        let kind = match (&message.sender, message.visibility) {
+            (Sender::Buyer(_), _) => FROM_BUYER,
+            (Sender::Agent(_), Visibility::All) => 0,
+            (Sender::Agent(_), Visibility::Staff) => NOTE,
+            (Sender::System, _) => SYSTEM,
+        };
+        if !entry.partial {
+            entry.kinds.push(kind);
+        }
+        let c = &mut entry.conversation;
+        c.rev += 1;
+        c.tail.last_seq = message.seq;
+        if kind & NOTE == 0 {
+            c.tail.last_for_buyer = message.seq;
+        }
+        let mut first_reply = None;
+        match kind {
+            FROM_BUYER => {
+                c.tail.last_wrote = message.at;
+                c.tail.unread_by_staff += 1;
+                c.tail.unanswered_since.get_or_insert(message.at);
+            }
+            0 => {
+                c.tail.last_wrote = message.at;
+                c.tail.unread_by_buyer += 1;
+                c.tail.unanswered_since = None;
+                entry.overdue = None;
+                if c.first_reply_at.is_none() {
+                    c.first_reply_at = Some(message.at);
+                    first_reply = Some(message.at.since(c.started_at));
+                }
+            }
+            SYSTEM => c.tail.unread_by_buyer += 1,
+            _ => {}
+        }
+        if let Some(after) = first_reply {
+            let in_time = after <= self.desks[desk].config(group).reply_within;
+            let today = self.desks[desk].today(message.at);
+            today.first_replies.add(after);
+            today.replied += 1;
+            today.replied_in_time += u64::from(in_time);
+        }
+        if kind == FROM_BUYER {
+            self.arm_conversation(message.conversation);
+        }
+    }
+
+    fn count_served(&mut self, id: ConversationId, at: Timestamp) {
+        let Some(entry) = self.conversations.get(&id) else { return };
+        let (desk, came, waited) = (entry.desk, entry.conversation.entry.clone(), at.since(entry.conversation.started_at));
+        let today = self.desks[desk].today(at);
+        today.served += 1;
+        today.waits.add(waited);
+        today.entries.entry(came).or_default().1 += 1;
+    }
+
+    /// Messages of the other side that one side has not read, if it has read up to here.
+    pub(super) fn unread_after(&self, entry: &Entry, seq: u64, buyer: bool) -> u32 {
+        if entry.partial || seq >= entry.conversation.tail.last_seq {
+            return 0;
+        }
+        let from = usize::try_from(seq).unwrap_or(usize::MAX).min(entry.kinds.len());
+        let theirs = |kind: &&u8| if buyer { **kind & (FROM_BUYER | NOTE) == 0 } else { **kind == FROM_BUYER };
+        u32::try_from(entry.kinds[from..].iter().filter(theirs).count()).unwrap_or(u32::MAX)
+    }
+
+    /// A keyed hash of a sender and what it calls a message.
+    pub(super) fn hash(&self, sender: &Sender, client_id: &str) -> u64 {
+        use std::hash::BuildHasher;
+        self.hasher.hash_one((sender, client_id))
+    }
+
+    /// Whether the sender may have called a message so before.
+    pub(in crate::routing) fn may_repeat(&self, id: ConversationId, sender: &Sender, client_id: &str) -> bool {
+        let hash = self.hash(sender, client_id);
+        self.conversations.get(&id).is_some_and(|entry| entry.partial || entry.hashes.contains(&hash))
+    }
+}
+
+impl Domain {
+    /// Records that something began to wait by this command.
+    pub(super) fn is_fresh(&mut self, id: ConversationId, fresh: Fresh) {
+        self.work.fresh.insert(id, fresh);
+    }
+
+    /// Forgets a conversation that is closed, and gives it to the run.
+    pub(super) fn forget(&mut self, id: ConversationId, run: &mut Run) {
+        if let Some(entry) = self.conversations.remove(&id) {
+            self.desks[entry.desk].open_of.remove(&entry.conversation.profile.key);
+            self.deadlines.disarm(crate::routing::deadline::Due::Conversation(id));
+            run.closed.push(entry.conversation);
+        }
+    }
+
+    /// Hashes of the ids that senders gave, for a conversation whose messages are all known.
+    #[cfg(test)]
+    pub(super) fn hashes(&self, id: ConversationId) -> HashSet<u64> {
+        self.conversations.get(&id).map(|entry| entry.hashes.clone()).unwrap_or_default()
+    }
+}
+
+fn remember(list: &mut Vec<AccountId>, who: &AccountId) {
+    if !list.contains(who) {
+        list.push(who.clone());
+    }
+}

@@ -1,0 +1,305 @@
+//! The indexes beside the facts: queues, loads, reach, pool keys, deadlines. Each fact changes between an `unlink` and
+//! a `link`, so that no index is ever updated in two places.
+
+use super::build::rotates;
+use super::{Domain, Kind};
+use crate::model::{ConversationId, State, Status, Timestamp};
+use crate::routing::agent::Reach;
+use crate::routing::conversation::{Conversation, Exclusion};
+use crate::routing::deadline::Due;
+use crate::routing::desk;
+use crate::routing::event::GroupRow;
+use crate::routing::index::{UNAVAILABLE, active_key, loaded_key, tier_key};
+
+impl Domain {
+    /// Takes a conversation out of every index of its state.
+    pub(super) fn unlink(&mut self, id: ConversationId) {
+        let Some(entry) = self.conversations.get(&id) else { return };
+        let (at, group, conversation) = (entry.desk, entry.group, &entry.conversation);
+        let key = desk::key(self.desks[at].config(group), conversation);
+        let state = &mut self.desks[at].groups[group];
+        match conversation.state {
+            State::Queued => {
+                state.queue.remove(&key);
+                state.open.remove(&key);
+                for due in &mut state.due {
+                    due.remove(&key);
+                }
+                state.excluding.remove(&id);
+                state.moved = true;
+                state.counted -= u32::from(conversation.counted);
+                if let Some(agent) = self.reserved_for(id) {
+                    self.agents[agent].reserved.remove(&id);
+                }
+                self.forget_lost(id);
+            }
+            State::LeftMessage => {
+                state.left.remove(&(conversation.queued_at, id));
+                self.forget_lost(id);
+            }
+            State::Offered | State::Active => {
+                state.counted -= u32::from(conversation.counted && conversation.state == State::Offered);
+                let agent = conversation.agent.as_ref().and_then(|account| self.agent_of(account));
+                if let Some(agent) = agent {
+                    let through = self.held_through(agent, at, conversation);
+                    self.agents[agent].holds.remove(&id);
+                    self.free_slot(agent, at, through);
+                }
+            }
+            State::Closed => {}
+        }
+    }
+
+    /// Puts a conversation into every index of its state.
+    pub(super) fn link(&mut self, id: ConversationId) {
+        let Some(entry) = self.conversations.get(&id) else { return };
+        let (at, group, due, conversation) = (entry.desk, entry.group, entry.due, &entry.conversation);
+        let key = desk::key(self.desks[at].config(group), conversation);
+        match conversation.state {
+            State::Queued => {
+                let reserved = self.reserved_for(id);
+                let excluding = !conversation.excluded.is_empty();
+                let counted = u32::from(conversation.counted);
+                let state = &mut self.desks[at].groups[group];
+                state.queue.insert(key);
+                state.counted += counted;
+                state.moved = true;
+                if excluding {
+                    state.excluding.insert(id);
+                }
+                if let Some(agent) = reserved {
+                    self.agents[agent].reserved.insert(id);
+                } else {
+                    state.open.insert(key);
+                    for (step, queue) in state.due.iter_mut().enumerate() {
+                        if due & (1 << step) != 0 {
+                            queue.insert(key);
+                        }
+                    }
+                }
+                self.remember_lost(id);
+            }
+            State::LeftMessage => {
+                let queued_at = conversation.queued_at;
+                self.desks[at].groups[group].left.insert((queued_at, id));
+                self.remember_lost(id);
+            }
+            State::Offered | State::Active => {
+                let counted = conversation.counted && conversation.state == State::Offered;
+                let agent = conversation.agent.as_ref().and_then(|account| self.agent_of(account));
+                if let Some(agent) = agent {
+                    let through = self.held_through(agent, at, conversation);
+                    self.agents[agent].holds.insert(id);
+                    self.take_slot(agent, at, through);
+                }
+                self.desks[at].groups[group].counted += u32::from(counted);
+            }
+            State::Closed => {}
+        }
+        self.arm_conversation(id);
+    }
+
+    /// The agent for whom alone a queued conversation waits, if it does.
+    pub(super) fn reserved_for(&self, id: ConversationId) -> Option<usize> {
+        let conversation = &self.conversations.get(&id)?.conversation;
+        if conversation.recent_until.is_some() {
+            return self.agent_of(&conversation.recent.as_ref()?.0);
+        }
+        let bound = conversation.bound.as_ref().filter(|bound| bound.waits)?;
+        self.agent_of(&bound.agent)
+    }
+
+    /// The membership through which an agent holds a conversation, or is asked for it.
+    fn held_through(&self, agent: usize, at: usize, conversation: &Conversation) -> super::availability::Through {
+        let group = self.group_of(at, conversation.via.as_ref()?)?;
+        Some((group, self.member_of(agent, at, group)?))
+    }
+
+    fn remember_lost(&mut self, id: ConversationId) {
+        for agent in self.lost_with(id) {
+            self.agents[agent].lost.insert(id);
+        }
+    }
+
+    fn forget_lost(&mut self, id: ConversationId) {
+        for agent in self.lost_with(id) {
+            self.agents[agent].lost.remove(&id);
+        }
+    }
+
+    fn lost_with(&self, id: ConversationId) -> Vec<usize> {
+        let excluded = self.conversations.get(&id).map(|entry| &entry.conversation.excluded);
+        let lost = excluded.into_iter().flatten().filter(|(_, why)| *why == Exclusion::Lost);
+        lost.filter_map(|(account, _)| self.agent_of(account)).collect()
+    }
+
+    /// A slot of an agent is taken, for a desk, through a membership.
+    pub(super) fn take_slot(&mut self, agent: usize, at: usize, through: super::availability::Through) {
+        self.agents[agent].load += 1;
+        if let Some(post) = self.agents[agent].post_mut(at) {
+            post.load += 1;
+        }
+        if let Some((group, member)) = through {
+            self.desks[at].groups[group].members[member].load += 1;
+        }
+        self.refresh_load(agent);
+    }
+
+    /// A slot of an agent is free again.
+    pub(super) fn free_slot(&mut self, agent: usize, at: usize, through: super::availability::Through) {
+        self.agents[agent].load -= 1;
+        if let Some(post) = self.agents[agent].post_mut(at) {
+            post.load -= 1;
+        }
+        if let Some((group, member)) = through {
+            self.desks[at].groups[group].members[member].load -= 1;
+        }
+        self.refresh_load(agent);
+        self.work.agents.insert(agent);
+    }
+
+    /// An agent's keys follow its load and status.
+    pub(super) fn refresh_load(&mut self, agent: usize) {
+        for seat in 0..self.agents[agent].pools.len() {
+            let (pool, member) = self.agents[agent].pools[seat];
+            let key = self.pool_key(agent, pool, member);
+            self.pools[pool].index.set(member, key);
+        }
+    }
+
+    /// An agent was given a conversation: it is due last, wherever that counts.
+    pub(super) fn given(&mut self, agent: usize) {
+        for seat in 0..self.agents[agent].pools.len() {
+            let (pool, member) = self.agents[agent].pools[seat];
+            if self.pools[pool].kind != Kind::Member {
+                let key = self.pool_key(agent, pool, member);
+                self.pools[pool].index.move_last(member, key);
+            }
+        }
+    }
+
+    /// An agent ended a conversation: it is idle from now on.
+    pub(super) fn ended(&mut self, agent: usize) {
+        for seat in 0..self.agents[agent].pools.len() {
+            let (pool, member) = self.agents[agent].pools[seat];
+            if self.pools[pool].kind == Kind::Idle {
+                let key = self.pool_key(agent, pool, member);
+                self.pools[pool].index.move_last(member, key);
+            }
+        }
+    }
+
+    fn pool_key(&self, agent: usize, pool: usize, member: u32) -> u64 {
+        let state = &self.agents[agent];
+        if !state.has_slot() {
+            return UNAVAILABLE;
+        }
+        let tier = self.pools[pool].members[member as usize].1;
+        match self.pools[pool].kind {
+            Kind::Loaded => loaded_key(tier, state.load, state.capacity),
+            Kind::Active => active_key(tier, state.load),
+            Kind::Idle | Kind::Member => tier_key(tier),
+        }
+    }
+
+    /// Where an agent can be reached is looked at anew, for every group it is in. A group that has lost its last
+    /// member online is looked at; so is what can be given to the agent now.
+    pub(super) fn refresh_reach(&mut self, agent: usize, now: Timestamp) {
+        for seat in 0..self.agents[agent].seats.len() {
+            let seat = self.agents[agent].seats[seat];
+            let reach = self.agents[agent].reach(seat.desk, now);
+            let group = &mut self.desks[seat.desk].groups[seat.group];
+            if group.members[seat.member].reach == reach {
+                continue;
+            }
+            let (before, grace) = (group.online, group.grace);
+            group.reached(seat.member, reach);
+            if (before > 0 && group.online == 0) || (grace > 0 && group.grace == 0) || reach == Reach::Absent {
+                self.work.emptied.insert((seat.desk, seat.group));
+            }
+            for id in &group.excluding {
+                self.work.rounds.insert(*id);
+            }
+        }
+        self.refresh_load(agent);
+        self.work.agents.insert(agent);
+    }
+
+    /// Marks the overflow steps of a waiting conversation that are due by now.
+    pub(super) fn mark_due(&mut self, id: ConversationId, now: Timestamp) {
+        let Some(entry) = self.conversations.get_mut(&id) else { return };
+        let steps = &self.desks[entry.desk].seller.groups[entry.group].overflow;
+        for (step, overflow) in steps.iter().enumerate().take(64) {
+            if now >= entry.conversation.waiting_since + overflow.after {
+                entry.due |= 1 << step;
+            }
+        }
+    }
+
+    pub(super) fn arm_conversation(&mut self, id: ConversationId) {
+        if let Some(at) = self.next_due(id) {
+            self.deadlines.arm(Due::Conversation(id), at);
+        }
+    }
+
+    pub(super) fn arm_agent(&mut self, agent: usize) {
+        if let Some(at) = self.agents[agent].next_due() {
+            self.deadlines.arm(Due::Agent(agent), at);
+        }
+    }
+
+    /// The next moment at which something of a conversation comes due by itself.
+    fn next_due(&self, id: ConversationId) -> Option<Timestamp> {
+        let entry = self.conversations.get(&id)?;
+        let conversation = &entry.conversation;
+        let group = self.desks[entry.desk].config(entry.group);
+        match conversation.state {
+            State::Queued => {
+                let since = conversation.waiting_since;
+                let steps = group.overflow.iter().enumerate().take(64);
+                let overflow = steps.filter(|(step, _)| entry.due & (1 << step) == 0).map(|(_, step)| since + step.after);
+                let gone = conversation.buyer_gone_since.map(|gone| gone.max(since) + group.abandon_after);
+                let ends = [group.max_wait.map(|wait| since + wait), gone];
+                let waits = [conversation.recent_until, conversation.pause_until];
+                overflow.chain(ends.into_iter().chain(waits).flatten()).min()
+            }
+            State::Offered => conversation.offer_until,
+            State::Active => {
+                let assigned = conversation.assigned_at.unwrap_or(conversation.started_at);
+                let late = conversation.tail.unanswered_since.map(|since| since.max(assigned));
+                let warning = late.filter(|_| entry.overdue.is_none()).map(|late| late + group.overdue_warning);
+                let overdue = late
+                    .filter(|_| entry.overdue != Some(super::super::Overdue::Overdue))
+                    .map(|late| late + group.reply_within);
+                let unanswered = late.and_then(|late| group.reassign_unanswered.map(|after| late + after));
+                let idle = conversation.tail.last_wrote.max(assigned) + group.close_idle;
+                let gone = conversation.buyer_gone_since.filter(|_| !entry.gone_told);
+                let gone = gone.map(|gone| gone + group.buyer_gone_after);
+                [Some(idle), warning, overdue, unanswered, gone].into_iter().flatten().min()
+            }
+            State::LeftMessage | State::Closed => None,
+        }
+    }
+
+    /// The row of a group's rotation.
+    pub(super) fn group_row(&self, at: usize, group: usize) -> GroupRow {
+        let (desk, state) = (&self.desks[at], &self.desks[at].groups[group]);
+        let mut row = GroupRow {
+            seller: Some(desk.seller.id.clone()),
+            group: Some(desk.config(group).id.clone()),
+            ..GroupRow::default()
+        };
+        if rotates(desk.config(group)) {
+            let account = |agent: usize| self.agents[agent].account.clone();
+            let last = state.last_chosen.and_then(|member| state.members.get(member as usize));
+            row.last_chosen = last.map(|member| account(member.agent));
+            row.weights = state.members.iter().map(|member| (account(member.agent), member.current)).collect();
+        }
+        row
+    }
+
+    /// Whether somebody who acts for sellers says that it is there.
+    pub(super) fn is_online(&self, agent: usize) -> bool {
+        self.agents[agent].status == Status::Online && self.agents[agent].is_connected()
+    }
+}

@@ -1,0 +1,317 @@
+//! Settling: what the changes so far have made possible or impossible is looked at, one thing after another, until
+//! nothing waits that somebody may take.
+
+use std::sync::Arc;
+
+use super::availability::Bars;
+use super::select::{Pick, Presence};
+use super::{Cause, Change, Domain, Entry, Fresh};
+use crate::directory::Assignment;
+use crate::model::{AccountId, ConversationId, State, Status, Timestamp};
+use crate::routing::conversation::Exclusion;
+use crate::routing::event::{Event, Requeue};
+use crate::routing::view::{By, LeftReason, OfferEnd};
+
+/// From so many on, what has to be looked at is put in order once instead of each time.
+const MANY: usize = 16;
+
+impl Domain {
+    /// What happens next of itself, if anything.
+    pub(super) fn next_changes(&mut self, now: Timestamp) -> Option<Vec<Change>> {
+        loop {
+            if self.work.is_empty() {
+                return None;
+            }
+            if let Some(changes) = self.next_duty(now) {
+                return Some(changes);
+            }
+            if let Some(changes) = self.next_placing(now) {
+                return Some(changes);
+            }
+        }
+    }
+
+    /// What has to be done before anything is placed.
+    fn next_duty(&mut self, now: Timestamp) -> Option<Vec<Change>> {
+        while let Some(id) = self.work.close.pop() {
+            if self.conversations.contains_key(&id) {
+                let event = Event::Closed { conversation: id, by: By::SellerRemoved, reason: None, at: now };
+                return Some(vec![Change::new(event, Cause::Reload)]);
+            }
+        }
+        while let Some((id, cause)) = self.work.evict.pop() {
+            if let Some(change) = self.evict(id, cause, now) {
+                return Some(vec![change]);
+            }
+        }
+        while let Some(id) = self.work.withdraw.pop() {
+            if self.conversations.get(&id).is_some_and(|entry| entry.conversation.state == State::Offered) {
+                return Some(vec![self.end_offer(id, OfferEnd::Withdrawn, None, now)]);
+            }
+        }
+        while let Some((id, agent)) = self.work.readmit.pop() {
+            let lost = self.conversations.get(&id).and_then(|entry| entry.conversation.exclusion(&agent));
+            if lost == Some(Exclusion::Lost) {
+                return Some(vec![Change::new(Event::Readmitted { conversation: id, agent }, Cause::SlotOpened)]);
+            }
+        }
+        while let Some((desk, group)) = self.work.emptied.pop_first() {
+            self.look_at_queues(desk, group);
+        }
+        while let Some(id) = self.work.rounds.pop_first() {
+            if self.round_is_over(id, now) {
+                let after = self.conversations.get(&id).map(|entry| self.desks[entry.desk].config(entry.group).offer_timeout);
+                let event = Event::RoundEnded { conversation: id, pause_until: after.map(|after| now + after) };
+                return Some(vec![Change::new(event, Cause::OfferDeclined)]);
+            }
+        }
+        None
+    }
+
+    /// The first in order of everything that may have become possible.
+    fn next_placing(&mut self, now: Timestamp) -> Option<Vec<Change>> {
+        if self.work.all {
+            self.work.all = false;
+            self.work.agents.extend(0..self.agents.len());
+            self.work.look.extend(self.waiting());
+        }
+        if self.work.look.len() > MANY {
+            let look = std::mem::take(&mut self.work.look);
+            let pass = std::mem::take(&mut self.work.pass);
+            self.work.pass = self.in_order(look.into_iter().chain(pass));
+        }
+        if let Some(id) = self.work.pass.pop_front() {
+            return self.look_at(id, now);
+        }
+        let agents: Vec<usize> = self.work.agents.iter().copied().collect();
+        let mut firsts = Vec::with_capacity(agents.len());
+        for agent in agents {
+            match self.first_for(agent, now) {
+                Some(id) => firsts.push((id, agent)),
+                None if self.work.look.is_empty() => {
+                    if let Some(changes) = self.pick_up(agent, now) {
+                        return Some(changes);
+                    }
+                    self.work.agents.remove(&agent);
+                }
+                None => {}
+            }
+        }
+        let first = self.first_in_order(self.work.look.iter().copied().chain(firsts.iter().map(|(id, _)| *id)));
+        let Some(id) = first else {
+            self.work.look.clear();
+            return None;
+        };
+        self.work.look.remove(&id);
+        let changes = self.look_at(id, now);
+        if changes.is_none() {
+            // Somebody for whom it was first and who is not given it would be asked about for ever.
+            for (_, agent) in firsts.iter().filter(|(first, _)| *first == id) {
+                self.work.agents.remove(agent);
+            }
+        }
+        changes
+    }
+
+    /// What becomes of one conversation that waits, as things stand now.
+    fn look_at(&mut self, id: ConversationId, now: Timestamp) -> Option<Vec<Change>> {
+        let fresh = self.work.fresh.remove(&id);
+        let entry = self.conversations.get(&id)?;
+        if entry.conversation.state != State::Queued {
+            return None;
+        }
+        if let Some(change) = self.end_waiting_for_absent(entry) {
+            self.work.look.insert(id);
+            if let Some(fresh) = fresh {
+                self.work.fresh.insert(id, fresh);
+            }
+            return Some(vec![change]);
+        }
+        let leaves = fresh.as_ref().is_some_and(|fresh| fresh.leave.is_some());
+        let entering = fresh.as_ref().map(|fresh| fresh.cause);
+        let pick = if leaves { None } else { self.select(entry, entering, now) };
+        if let Some(pick) = pick {
+            let fresh = fresh.unwrap_or_else(|| Fresh::new(Cause::SlotOpened));
+            let gives = matches!(pick.how, super::select::How::Main | super::select::How::Returned);
+            let decision = self.trace(entry, &fresh, Some(&pick), false, now);
+            return Some(self.give(entry, &pick, fresh.cause, gives, decision, now));
+        }
+        if let Some(reason) = self.must_leave(entry, fresh.as_ref()) {
+            let fresh = fresh.unwrap_or_else(|| Fresh::new(Cause::AgentLost));
+            return Some(vec![self.leave(entry, reason, &fresh, now)]);
+        }
+        let fresh = fresh?;
+        let decision = self.trace(entry, &fresh, None, false, now);
+        let event = Event::Decided { conversation: id, decision: Arc::new(decision) };
+        Some(vec![Change::new(event, fresh.cause)])
+    }
+
+    /// A bound agent who is offline, or may no longer act for the seller, is no longer waited for.
+    fn end_waiting_for_absent(&self, entry: &Entry) -> Option<Change> {
+        let bound = entry.conversation.bound.as_ref().filter(|bound| bound.waits)?;
+        let agent = self.agent_of(&bound.agent);
+        let absent = agent.is_none_or(|agent| {
+            let state = &self.agents[agent];
+            state.status_for(entry.desk) == Status::Offline || state.post(entry.desk).is_none()
+        });
+        let declined = entry.conversation.exclusion(&bound.agent).is_some();
+        (absent || declined).then(|| {
+            let event = Event::BoundChanged { conversation: entry.conversation.id, waits: false };
+            Change::new(event, Cause::SlotOpened)
+        })
+    }
+
+    /// Gives a conversation to somebody, or asks.
+    pub(super) fn give(
+        &self,
+        entry: &Entry,
+        pick: &Pick,
+        cause: Cause,
+        gives: bool,
+        mut decision: crate::routing::Decision,
+        now: Timestamp,
+    ) -> Vec<Change> {
+        let conversation = entry.conversation.id;
+        let (agent, config) = (self.account(pick.agent), self.desks[entry.desk].config(entry.group));
+        let via = pick.through.map(|(group, _)| self.group_id(entry.desk, group).clone());
+        let mut changes = Vec::with_capacity(4);
+        if let Some(row) = self.rotation(entry, pick.through, now) {
+            changes.push(Change::new(Event::Rotated { row }, cause));
+        }
+        let asks = config.assignment == Assignment::Offer && !gives;
+        let event = if asks {
+            decision.chosen.state = State::Offered;
+            Event::Offered { conversation, agent, via, until: now + config.offer_timeout, at: now }
+        } else {
+            decision.chosen.state = State::Active;
+            Event::Assigned { conversation, agent, via, at: now }
+        };
+        let note = entry.conversation.note.clone();
+        changes.push(Change { event, cause, note, decision: Some(Box::new(decision)) });
+        if !asks {
+            changes.extend(self.welcome(entry, cause, now));
+        }
+        changes
+    }
+
+    /// Nobody could take it.
+    pub(super) fn leave(&self, entry: &Entry, reason: LeftReason, fresh: &Fresh, now: Timestamp) -> Change {
+        let mut decision = self.trace(entry, fresh, None, false, now);
+        decision.chosen.state = State::LeftMessage;
+        let offline = || self.desks[entry.desk].config(entry.group).offline_text.clone();
+        let note = fresh.leave.clone().or_else(offline);
+        let event = Event::Left { conversation: entry.conversation.id, reason, at: now };
+        Change { event, cause: fresh.cause, note, decision: Some(Box::new(decision)) }
+    }
+
+    /// Takes a conversation from its owner, to be routed anew.
+    fn evict(&self, id: ConversationId, cause: Cause, now: Timestamp) -> Option<Change> {
+        let entry = self.conversations.get(&id)?;
+        let owner = entry.conversation.agent.clone().filter(|_| entry.conversation.state == State::Active)?;
+        let exclusion = match cause {
+            Cause::AgentLost => Some(Exclusion::Lost),
+            Cause::Unanswered => Some(Exclusion::Unanswered),
+            _ => None,
+        };
+        let exclude = exclusion.map(|why| (owner, why));
+        Some(Change::new(self.requeue(entry, exclude, false, None, now), cause))
+    }
+
+    /// The event by which a conversation waits again, its place kept.
+    pub(super) fn requeue(
+        &self,
+        entry: &Entry,
+        exclude: Option<(AccountId, Exclusion)>,
+        transferred: bool,
+        to: Option<(usize, Option<Arc<str>>)>,
+        now: Timestamp,
+    ) -> Event {
+        let (group, note) = to.map_or((entry.group, None), |(group, note)| (group, note));
+        let requeue = Requeue { anew: false, exclude, transferred, note };
+        let group = self.group_id(entry.desk, group).clone();
+        Event::Queued { conversation: entry.conversation.id, group, requeue, at: now }
+    }
+
+    /// The event by which an offer ends without an owner.
+    pub(super) fn end_offer(&self, id: ConversationId, why: OfferEnd, exclude: Option<Exclusion>, now: Timestamp) -> Change {
+        let cause = match why {
+            OfferEnd::Declined => Cause::OfferDeclined,
+            OfferEnd::Timeout => Cause::OfferTimeout,
+            OfferEnd::Accepted | OfferEnd::Withdrawn => Cause::SlotOpened,
+        };
+        Change::new(Event::OfferEnded { conversation: id, why, exclude, at: now }, cause)
+    }
+
+    /// A left message for an agent who has room to spare.
+    fn pick_up(&self, agent: usize, now: Timestamp) -> Option<Vec<Change>> {
+        let entry = self.conversations.get(&self.first_left_for(agent, now)?)?;
+        let fresh = Fresh::new(Cause::SlotOpened);
+        let own = self
+            .select_in(entry.group, entry, Bars::default(), now)
+            .filter(|pick| self.has_room_for_left(pick.agent));
+        let pick = own.or_else(|| {
+            let how = super::select::How::Main;
+            let through = self.member_of(agent, entry.desk, entry.group).map(|member| (entry.group, member));
+            let through = through.or_else(|| {
+                let to = &self.desks[entry.desk].groups[entry.group].overflow;
+                to.iter().find_map(|group| Some((*group, self.member_of(agent, entry.desk, *group)?)))
+            });
+            Some(Pick { agent, through, runner_up: None, how })
+        })?;
+        let gives = pick.through.is_none();
+        let decision = self.trace(entry, &fresh, Some(&pick), false, now);
+        Some(self.give(entry, &pick, fresh.cause, gives, decision, now))
+    }
+
+    fn has_room_for_left(&self, agent: usize) -> bool {
+        let state = &self.agents[agent];
+        state.capacity == 1 || state.capacity.saturating_sub(state.load) > 1
+    }
+
+    /// Everything that waits in a group that has lost somebody, and in those that overflow to it, is looked at.
+    fn look_at_queues(&mut self, desk: usize, group: usize) {
+        let desk = &self.desks[desk];
+        let sources = std::iter::once(group).chain(desk.groups[group].feeds.iter().map(|(from, _)| *from));
+        for source in sources {
+            self.work.look.extend(desk.groups[source].queue.iter().map(|(_, _, id)| *id));
+        }
+    }
+
+    fn waiting(&self) -> Vec<ConversationId> {
+        let queues = self.desks.iter().flat_map(|desk| &desk.groups).flat_map(|group| &group.queue);
+        queues.map(|(_, _, id)| *id).collect()
+    }
+
+    /// Whether everybody who could have been asked has declined, let it time out or not answered.
+    fn round_is_over(&self, id: ConversationId, now: Timestamp) -> bool {
+        let Some(entry) = self.conversations.get(&id) else { return false };
+        let conversation = &entry.conversation;
+        let refused = |why| matches!(why, Exclusion::Declined | Exclusion::TimedOut | Exclusion::Unanswered);
+        let any = conversation.excluded.iter().any(|(_, why)| refused(*why));
+        if conversation.state != State::Queued || conversation.pause_until.is_some() || !any {
+            return false;
+        }
+        let away = self.presence(entry) == Presence::Away;
+        let groups = std::iter::once(entry.group).chain(self.due_groups(entry));
+        let mut asked: Vec<usize> = Vec::new();
+        for group in groups {
+            asked.extend(self.desks[entry.desk].groups[group].members.iter().map(|member| member.agent));
+        }
+        asked.extend(self.last_resort(entry.desk).filter(|_| self.presence(entry) == Presence::Nobody));
+        asked.into_iter().all(|agent| {
+            let ignore = if away { Bars::AWAY } else { Bars::default() };
+            let full = Bars::CAPACITY;
+            let could = self.bars(agent, entry.desk, None, 1, now).without(ignore).without(full).is_empty();
+            !could || conversation.exclusion(&self.agents[agent].account).is_some()
+        })
+    }
+
+    /// The seller's first words to the buyer, at the first assignment.
+    pub(super) fn welcome(&self, entry: &Entry, cause: Cause, now: Timestamp) -> Option<Change> {
+        let text = self.desks[entry.desk].config(entry.group).welcome_text.as_ref()?;
+        if entry.conversation.first_assigned_at.is_some() {
+            return None;
+        }
+        Some(Change::new(Event::Messaged { message: self.system_text(entry, text, now) }, cause))
+    }
+}

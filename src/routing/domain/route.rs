@@ -1,0 +1,215 @@
+//! The way of a conversation that enters: bindings, in file order, and the settings it takes from them.
+
+use std::sync::Arc;
+
+use super::{Domain, Entry, Fresh};
+use crate::directory::{Field, Matcher, Otherwise, RecentWhenFull, Seller, Target};
+use crate::model::{EntryId, State, Status, Timestamp};
+use crate::routing::command::Context;
+use crate::routing::conversation::{Bound, Conversation, Tail};
+use crate::routing::decision::{Cause, Looked};
+use crate::routing::view::{LeftReason, Profile};
+
+use super::availability::Bars;
+
+/// What bindings look at.
+pub(super) struct Asked<'a> {
+    pub(super) profile: &'a Arc<Profile>,
+    pub(super) context: &'a Context,
+    pub(super) entry: &'a EntryId,
+    pub(super) text: Option<&'a str>,
+}
+
+impl Domain {
+    /// Puts a conversation that enters on its way: its group, its priority, its bound agent, or that it is left.
+    pub(super) fn route(&self, entry: &mut Entry, asked: &Asked<'_>, cause: Cause, now: Timestamp) -> Fresh {
+        let seller = Arc::clone(&self.desks[entry.desk].seller);
+        let mut fresh = Fresh::new(cause);
+        for binding in &seller.bindings {
+            let failed = binding.when.iter().find(|matcher| !holds(matcher, asked, now));
+            let matched = failed.is_none();
+            fresh.looked.push(Looked { binding: binding.id.clone(), matched, failed: failed.map(name_of) });
+            if !matched {
+                continue;
+            }
+            entry.conversation.priority = entry.conversation.priority.max(binding.priority);
+            if self.follow(entry, &seller, binding.otherwise, &binding.to, binding.group.as_ref(), now) {
+                if let Target::LeaveMessage(text) = &binding.to {
+                    fresh.leave = Some(Arc::clone(text));
+                }
+                return fresh;
+            }
+        }
+        self.settle_in(entry, self.desks[entry.desk].default_group);
+        fresh
+    }
+
+    /// Goes where a binding says; false if the next one is to be looked at.
+    fn follow(
+        &self,
+        entry: &mut Entry,
+        seller: &Seller,
+        otherwise: Otherwise,
+        to: &Target,
+        settings: Option<&crate::model::GroupId>,
+        now: Timestamp,
+    ) -> bool {
+        let default = self.desks[entry.desk].default_group;
+        match to {
+            Target::LeaveMessage(_) => {
+                self.settle_in(entry, default);
+                true
+            }
+            Target::Group(group) => {
+                let Some(group) = self.group_of(entry.desk, group) else { return false };
+                let before = (entry.group, entry.conversation.group.clone());
+                self.settle_in(entry, group);
+                if otherwise == Otherwise::Wait || self.select(entry, Some(Cause::Start), now).is_some() {
+                    return true;
+                }
+                (entry.group, entry.conversation.group) = before;
+                false
+            }
+            Target::Agent(account) => {
+                let Some(agent) = self.agent_of(account) else { return false };
+                let group = settings.and_then(|group| self.group_of(entry.desk, group)).unwrap_or(default);
+                let before = (entry.group, entry.conversation.group.clone());
+                self.settle_in(entry, group);
+                let offline = self.agents[agent].status_for(entry.desk) == Status::Offline;
+                let there = !offline && seller.agents.get(account).is_some_and(|a| a.in_force(now));
+                let takes = self.may_take_alone(agent, entry, Bars::default(), now).is_some();
+                if takes || (otherwise == Otherwise::Wait && there) {
+                    entry.conversation.bound = Some(Bound { agent: account.clone(), waits: true });
+                    return true;
+                }
+                (entry.group, entry.conversation.group) = before;
+                false
+            }
+        }
+    }
+
+    /// The conversation has the settings of this group.
+    pub(super) fn settle_in(&self, entry: &mut Entry, group: usize) {
+        entry.group = group;
+        entry.conversation.group = self.group_id(entry.desk, group).clone();
+    }
+
+    /// Keeps the conversation for its recent agent for a while, if only its capacity is in the way and the group
+    /// says so.
+    pub(super) fn wait_for_recent(&self, entry: &mut Entry, now: Timestamp) {
+        let RecentWhenFull::Wait(wait) = self.desks[entry.desk].config(entry.group).recent_agent_when_full else {
+            return;
+        };
+        if entry.conversation.bound.is_none()
+            && let Some((_, _, bars)) = self.recent(entry, now)
+            && !bars.is_empty()
+            && bars.without(Bars::CAPACITY).is_empty()
+        {
+            entry.conversation.recent_until = Some(now + wait);
+        }
+    }
+
+    /// What no binding can decide: that nobody is there, or that the queue is full.
+    pub(super) fn must_leave(&self, entry: &Entry, fresh: Option<&Fresh>) -> Option<LeftReason> {
+        use super::select::Presence;
+
+        if fresh.is_some_and(|fresh| fresh.leave.is_some()) {
+            return Some(LeftReason::Binding);
+        }
+        let group = self.desks[entry.desk].config(entry.group);
+        match self.presence(entry) {
+            Presence::Away if group.when_all_away == crate::directory::WhenAllAway::LeaveMessage => {
+                return Some(LeftReason::NobodyOnline);
+            }
+            Presence::Nobody if self.last_resort(entry.desk).is_none() && !self.waits_for_somebody(entry) => {
+                return Some(LeftReason::NobodyOnline);
+            }
+            _ => {}
+        }
+        let counted = self.desks[entry.desk].groups[entry.group].counted;
+        let full = fresh.is_some() && entry.conversation.counted && group.queue_limit > 0 && counted > group.queue_limit;
+        full.then_some(LeftReason::QueueFull)
+    }
+
+    /// Whether it waits for a bound agent outside its group who is there.
+    fn waits_for_somebody(&self, entry: &Entry) -> bool {
+        let bound = entry.conversation.bound.as_ref().filter(|bound| bound.waits);
+        let agent = bound.and_then(|bound| self.agent_of(&bound.agent));
+        agent.is_some_and(|agent| self.agents[agent].reach(entry.desk, Timestamp::ZERO) != super::super::agent::Reach::Absent)
+    }
+}
+
+/// A conversation at its very beginning.
+pub(super) fn beginning(start: &super::super::Start, group: crate::model::GroupId, now: Timestamp) -> Conversation {
+    Conversation {
+        id: start.conversation,
+        rev: 1,
+        seller: start.seller.clone(),
+        profile: Arc::clone(&start.profile),
+        context: Arc::clone(&start.context),
+        entry: start.entry.clone(),
+        state: State::Queued,
+        group,
+        via: None,
+        agent: None,
+        offer_until: None,
+        bound: None,
+        recent: start.past.recent.clone(),
+        recent_until: None,
+        priority: 0,
+        queued_at: now,
+        waiting_since: now,
+        counted: true,
+        pause_until: None,
+        buyer_gone_since: None,
+        excluded: Vec::new(),
+        asked: Vec::new(),
+        held: Vec::new(),
+        started_at: now,
+        assigned_at: None,
+        first_assigned_at: None,
+        first_reply_at: None,
+        closed_at: None,
+        left: None,
+        reason: None,
+        rating: None,
+        note: None,
+        tail: Tail::default(),
+    }
+}
+
+fn holds(matcher: &Matcher, asked: &Asked<'_>, now: Timestamp) -> bool {
+    match matcher {
+        Matcher::Hours(hours) => hours.iter().any(|hours| hours.hold(now)),
+        Matcher::Value { field, any } => match field {
+            Field::Buyer => any.iter().any(|pattern| pattern.fits(&asked.profile.key.sub)),
+            Field::Entry => any.iter().any(|pattern| pattern.fits(asked.entry.as_str())),
+            Field::Context(name) => {
+                let value = asked.context.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+                value.is_some_and(|value| any.iter().any(|pattern| pattern.fits(value)))
+            }
+            Field::Attribute(name) => {
+                let values = asked.profile.attributes.iter().find(|(key, _)| key == name).map(|(_, values)| values);
+                values.into_iter().flatten().any(|value| any.iter().any(|pattern| pattern.fits(value)))
+            }
+            Field::Keyword => asked.text.is_some_and(|text| {
+                any.iter().any(|pattern| match pattern {
+                    crate::directory::Pattern::Exactly(word) | crate::directory::Pattern::Prefix(word) => {
+                        text.contains(&**word)
+                    }
+                })
+            }),
+        },
+    }
+}
+
+fn name_of(matcher: &Matcher) -> Arc<str> {
+    match matcher {
+        Matcher::Hours(_) => "hours".into(),
+        Matcher::Value { field: Field::Buyer, .. } => "buyer".into(),
+        Matcher::Value { field: Field::Entry, .. } => "entry".into(),
+        Matcher::Value { field: Field::Keyword, .. } => "keyword".into(),
+        Matcher::Value { field: Field::Context(name), .. } => Arc::clone(name),
+        Matcher::Value { field: Field::Attribute(name), .. } => format!("attr.{name}").into(),
+    }
+}

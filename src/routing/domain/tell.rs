@@ -1,0 +1,295 @@
+//! Who is told what of a change.
+
+use std::sync::Arc;
+
+use super::{Actor, Cause, Change, Domain, Entry, Run};
+use crate::model::{AccountId, ConversationId, Sender, State, Timestamp, Visibility};
+use crate::routing::deadline::Due;
+use crate::routing::event::Event;
+use crate::routing::view::{Notice, OfferEnd, Outgoing, Recipient, View};
+
+/// What has to be known of a conversation from before a change.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Before {
+    state: Option<State>,
+    agent: Option<AccountId>,
+    left: bool,
+}
+
+impl Domain {
+    /// What is known of the conversation of an event before it is applied.
+    pub(super) fn before(&self, event: &Event) -> Before {
+        let id = match event {
+            Event::Offered { conversation, .. }
+            | Event::OfferEnded { conversation, .. }
+            | Event::Assigned { conversation, .. }
+            | Event::Queued { conversation, .. }
+            | Event::Left { conversation, .. }
+            | Event::Closed { conversation, .. } => conversation,
+            _ => return Before::default(),
+        };
+        self.conversations.get(id).map_or_else(Before::default, |entry| Before {
+            state: Some(entry.conversation.state),
+            agent: entry.conversation.agent.clone(),
+            left: entry.conversation.left.is_some(),
+        })
+    }
+
+    /// Gathers who is told what of a change that has been applied.
+    pub(super) fn tell(&mut self, change: &Change, before: Before, now: Timestamp, run: &mut Run) {
+        match &change.event {
+            Event::Started { .. } | Event::Rotated { .. } | Event::Missed { .. } | Event::Read { .. } => {}
+            Event::Reopened { conversation, .. } => {
+                let by = crate::routing::By::Buyer;
+                self.tell_view(conversation.id, true, now, run, |view| Notice::Reopened { view, by });
+            }
+            Event::Messaged { message } => self.tell_message(message, run),
+            Event::Offered { conversation, agent, .. } => {
+                let Some(entry) = self.conversations.get(conversation) else { return };
+                let notice = Notice::Offered { view: self.view(entry, now) };
+                self.to(entry, vec![Recipient::Staff(agent.clone())], notice, run);
+                self.tell_queue_moved(entry.desk, now);
+            }
+            Event::OfferEnded { conversation, why, .. } => self.tell_offer_end(*conversation, before.agent, *why, run),
+            Event::Assigned { conversation, .. } => self.tell_assigned(*conversation, change, before, now, run),
+            Event::Queued { conversation, .. } => self.tell_queued(*conversation, change.cause, before, run),
+            Event::Left { conversation, reason, at } => {
+                let Some(entry) = self.conversations.get(conversation) else { return };
+                let (desk, reason) = (entry.desk, *reason);
+                let notice = Notice::LeftMessage { conversation: *conversation, reason, text: change.note.clone() };
+                self.to(entry, vec![buyer(entry)], notice, run);
+                self.desks[desk].today(*at).left += 1;
+                self.tell_queue_moved(desk, now);
+            }
+            Event::Closed { conversation, by, reason, .. } => {
+                if before.state == Some(State::Offered) {
+                    self.tell_offer_end(*conversation, before.agent, OfferEnd::Withdrawn, run);
+                }
+                let reason = reason.clone();
+                self.tell_view(*conversation, true, now, run, |view| Notice::Closed { view, by: *by, reason });
+                let desk = self.conversations.get(conversation).map(|entry| entry.desk);
+                self.forget(*conversation, run);
+                if let Some(desk) = desk {
+                    self.tell_queue_moved(desk, now);
+                }
+            }
+            Event::StatusSet { agent, status, cause, .. } => {
+                let desks = self.desks_of(agent);
+                for desk in desks {
+                    let notice = Notice::Presence { agent: agent.clone(), status: *status, cause: *cause, seller: None };
+                    self.tell_presence(desk, agent, notice, run);
+                }
+            }
+            Event::Paused { agent, seller, status, .. } => {
+                let Some(desk) = self.desk_at.get(seller).copied() else { return };
+                let status = status.unwrap_or(crate::model::Status::Online);
+                let cause = crate::routing::PresenceCause::Paused;
+                let notice = Notice::Presence { agent: agent.clone(), status, cause, seller: Some(seller.clone()) };
+                self.tell_presence(desk, agent, notice, run);
+            }
+            Event::Decided { conversation, .. } => self.tell_waiting(*conversation, now, run),
+            Event::RecentWaitEnded { .. }
+            | Event::RoundEnded { .. }
+            | Event::BoundChanged { .. }
+            | Event::Readmitted { .. }
+            | Event::Rated { .. }
+            | Event::BuyerSeen { .. } => {}
+        }
+        self.record_decision(change, run);
+    }
+
+    /// A decision is a record of its own, behind what it decided.
+    fn record_decision(&self, change: &Change, run: &mut Run) {
+        let id = match &change.event {
+            Event::Offered { conversation, .. }
+            | Event::Assigned { conversation, .. }
+            | Event::Left { conversation, .. } => *conversation,
+            _ => return,
+        };
+        if let Some(decision) = &change.decision {
+            run.events.push(Event::Decided { conversation: id, decision: Arc::new((**decision).clone()) });
+        }
+    }
+
+    fn tell_message(&self, message: &crate::routing::Message, run: &mut Run) {
+        let Some(entry) = self.conversations.get(&message.conversation) else { return };
+        let mut to = self.staff_in(entry);
+        if message.visibility == Visibility::All {
+            to.push(buyer(entry));
+        } else if let Sender::Agent(author) = &message.sender {
+            to.push(Recipient::Staff(author.clone()));
+        }
+        let outgoing = Outgoing {
+            to,
+            except: run.session.filter(|_| message.sender != Sender::System),
+            seller: entry.conversation.seller.clone(),
+            notice: Notice::Message(message.clone()),
+            droppable: false,
+        };
+        run.outgoing.push(outgoing);
+    }
+
+    /// The one who holds or is asked for a conversation, and those who follow it.
+    fn staff_in(&self, entry: &Entry) -> Vec<Recipient> {
+        let agent = entry.conversation.owner().cloned();
+        let mut to: Vec<Recipient> = agent.map(Recipient::Staff).into_iter().collect();
+        to.extend(entry.watchers.iter().cloned().map(Recipient::Staff));
+        to
+    }
+
+    fn tell_view(
+        &self,
+        id: ConversationId,
+        with_owner: bool,
+        now: Timestamp,
+        run: &mut Run,
+        notice: impl FnOnce(Arc<View>) -> Notice,
+    ) {
+        let Some(entry) = self.conversations.get(&id) else { return };
+        let mut to = vec![buyer(entry)];
+        if with_owner {
+            to.extend(entry.conversation.agent.clone().map(Recipient::Staff));
+        }
+        to.extend(entry.watchers.iter().cloned().map(Recipient::Staff));
+        self.to(entry, to, notice(self.view(entry, now)), run);
+    }
+
+    fn tell_offer_end(&self, id: ConversationId, agent: Option<AccountId>, why: OfferEnd, run: &mut Run) {
+        let (Some(entry), Some(agent)) = (self.conversations.get(&id), agent) else { return };
+        self.to(entry, vec![Recipient::Staff(agent)], Notice::OfferEnded { conversation: id, why }, run);
+    }
+
+    fn tell_assigned(&mut self, id: ConversationId, change: &Change, before: Before, now: Timestamp, run: &mut Run) {
+        let Some(entry) = self.conversations.get(&id) else { return };
+        let (desk, owner) = (entry.desk, entry.conversation.agent.clone());
+        match before.state {
+            Some(State::Offered) => {
+                let accepted = before.agent == owner;
+                let why = if accepted { OfferEnd::Accepted } else { OfferEnd::Withdrawn };
+                self.tell_offer_end(id, before.agent, why, run);
+            }
+            Some(State::Active) if before.agent != owner => {
+                run.unassigned.extend(before.agent.map(|before| (id, before, change.cause)));
+            }
+            _ => {}
+        }
+        let (cause, note) = (change.cause, change.note.clone());
+        self.tell_view(id, true, now, run, |view| Notice::Assigned { view, cause, note });
+        self.tell_queue_moved(desk, now);
+    }
+
+    fn tell_queued(&mut self, id: ConversationId, cause: Cause, before: Before, run: &mut Run) {
+        if before.state == Some(State::Active) {
+            run.unassigned.extend(before.agent.clone().map(|agent| (id, agent, cause)));
+        }
+        if before.state == Some(State::Active) && !self.work.fresh.contains_key(&id) {
+            self.is_fresh(id, super::Fresh::new(cause));
+        }
+        if before.state == Some(State::Offered) && !before.left {
+            self.tell_offer_end(id, before.agent, OfferEnd::Withdrawn, run);
+        }
+    }
+
+    /// A conversation waits: its buyer and the desk are told where.
+    fn tell_waiting(&mut self, id: ConversationId, now: Timestamp, run: &mut Run) {
+        let Some(entry) = self.conversations.get(&id).filter(|entry| entry.conversation.state == State::Queued) else {
+            return;
+        };
+        let place = self.place(entry, now);
+        let (desk, group) = (entry.desk, self.group_id(entry.desk, entry.group).clone());
+        let mut to = vec![buyer(entry)];
+        to.extend(self.desks[desk].subscribers.iter().cloned().map(Recipient::Staff));
+        self.to(entry, to, Notice::Queued { conversation: id, group, place }, run);
+        if let Some(entry) = self.conversations.get_mut(&id) {
+            entry.told = Some((place.position, now));
+        }
+        self.tell_queue_moved(desk, now);
+    }
+
+    /// Owners who lost a conversation are told who has it now, if anybody.
+    pub(super) fn tell_unassigned(&self, run: &mut Run) {
+        for (id, agent, cause) in std::mem::take(&mut run.unassigned) {
+            let Some(entry) = self.conversations.get(&id) else { continue };
+            let to = entry.conversation.owner().cloned();
+            let notice = Notice::Unassigned { conversation: id, cause, to };
+            self.to(entry, vec![Recipient::Staff(agent)], notice, run);
+        }
+    }
+
+    fn tell_presence(&mut self, desk: usize, agent: &AccountId, notice: Notice, run: &mut Run) {
+        let desk_state = &self.desks[desk];
+        let mut to: Vec<_> = desk_state.subscribers.iter().cloned().map(Recipient::Staff).collect();
+        to.push(Recipient::Staff(agent.clone()));
+        // Told once a seller: who serves several would hear of itself as often.
+        if let Some(earlier) = run.outgoing.iter().position(|outgoing| outgoing.notice == notice) {
+            to.retain(|recipient| !run.outgoing[earlier].to.contains(recipient));
+        }
+        let seller = desk_state.seller.id.clone();
+        run.outgoing.push(Outgoing { to, except: None, seller, notice, droppable: false });
+        self.deadlines.arm(Due::Subscribers(desk), Timestamp::ZERO);
+    }
+
+    pub(super) fn tell_read(&self, actor: &Actor<'_>, id: ConversationId, seq: u64, run: &mut Run) {
+        self.to_other_side(actor, id, run, |by| Notice::Read { conversation: id, by, seq });
+    }
+
+    pub(super) fn tell_typing(&self, actor: &Actor<'_>, id: ConversationId, on: bool, run: &mut Run) {
+        self.to_other_side(actor, id, run, |by| Notice::Typing { conversation: id, by, on });
+        if let Some(outgoing) = run.outgoing.last_mut() {
+            outgoing.droppable = true;
+        }
+    }
+
+    fn to_other_side(
+        &self,
+        actor: &Actor<'_>,
+        id: ConversationId,
+        run: &mut Run,
+        notice: impl FnOnce(super::super::Side) -> Notice,
+    ) {
+        let (Some(entry), Some(side)) = (self.conversations.get(&id), Self::as_side(actor)) else { return };
+        let to = match &side {
+            super::super::Side::Buyer(_) => self.staff_in(entry),
+            super::super::Side::Agent(_) => vec![buyer(entry)],
+        };
+        self.to(entry, to, notice(side), run);
+    }
+
+    pub(super) fn tell_buyer_presence(&self, id: ConversationId, online: bool, since: Timestamp, run: &mut Run) {
+        let Some(entry) = self.conversations.get(&id) else { return };
+        let Some(owner) = entry.conversation.owner().cloned() else { return };
+        let notice = Notice::BuyerPresence { conversation: id, online, since };
+        self.to(entry, vec![Recipient::Staff(owner)], notice, run);
+        if let Some(outgoing) = run.outgoing.last_mut() {
+            outgoing.droppable = true;
+        }
+    }
+
+    /// Places in a desk's queues have changed, or its figures: those who wait and those who look are told, in time.
+    pub(super) fn tell_queue_moved(&mut self, desk: usize, now: Timestamp) {
+        if self.desks[desk].groups.iter().any(|group| group.moved && !group.queue.is_empty()) {
+            self.deadlines.arm(Due::Sweep(desk), now + super::tick::ONCE);
+        }
+        if !self.desks[desk].subscribers.is_empty() {
+            self.deadlines.arm(Due::Subscribers(desk), now + super::tick::ONCE);
+        }
+    }
+
+    pub(super) fn to(&self, entry: &Entry, to: Vec<Recipient>, notice: Notice, run: &mut Run) {
+        if to.is_empty() {
+            return;
+        }
+        let seller = entry.conversation.seller.clone();
+        run.outgoing.push(Outgoing { to, except: None, seller, notice, droppable: false });
+    }
+
+    fn desks_of(&self, account: &AccountId) -> Vec<usize> {
+        let agent = self.agent_of(account);
+        agent.into_iter().flat_map(|agent| self.agents[agent].posts.iter().map(|post| post.desk)).collect()
+    }
+}
+
+/// The buyer of a conversation.
+pub(super) fn buyer(entry: &Entry) -> Recipient {
+    Recipient::Buyer(entry.conversation.profile.key.clone())
+}

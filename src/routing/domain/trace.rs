@@ -1,0 +1,149 @@
+//! The decision trace: what was looked at, and how it compared, at the moment of the decision.
+
+use std::collections::BTreeMap;
+
+use super::availability::Bars;
+use super::select::{Pick, Presence};
+use super::{Domain, Entry, Fresh};
+use crate::directory::Strategy;
+use crate::model::{State, Timestamp};
+use crate::routing::decision::{Candidate, Cause, Chosen, Decision, Step};
+
+/// How many candidates a recorded trace lists.
+const CANDIDATES: usize = 16;
+/// Groups of up to so many members are looked at one by one; of larger ones the index says who comes first.
+const SMALL: usize = 64;
+
+impl Domain {
+    /// The trace of a decision about a conversation. `whole`: with all candidates.
+    pub(super) fn trace(&self, entry: &Entry, fresh: &Fresh, pick: Option<&Pick>, whole: bool, now: Timestamp) -> Decision {
+        let desk = &self.desks[entry.desk];
+        let via = pick.and_then(|pick| pick.through).map_or(entry.group, |(group, _)| group);
+        let (candidates, unavailable) = self.candidates(entry, via, whole, now);
+        let group = Some(desk.config(entry.group).id.clone());
+        Decision {
+            at: now,
+            generation: self.directory.generation,
+            cause: fresh.cause,
+            seller: desk.seller.id.clone(),
+            steps: self.steps(entry, fresh, pick),
+            bindings: fresh.looked.clone(),
+            candidates,
+            unavailable,
+            runner_up: pick.and_then(|pick| pick.runner_up).map(|agent| self.account(agent)),
+            chosen: Chosen {
+                agent: pick.map(|pick| self.account(pick.agent)),
+                group,
+                via: pick.and_then(|pick| pick.through).map(|(group, _)| desk.config(group).id.clone()),
+                state: State::Queued,
+            },
+        }
+    }
+
+    fn steps(&self, entry: &Entry, fresh: &Fresh, pick: Option<&Pick>) -> Vec<Step> {
+        let desk = &self.desks[entry.desk];
+        let step = |step, outcome| Step { step, outcome, group: None, agent: None };
+        let mut steps = Vec::with_capacity(4);
+        if !fresh.looked.is_empty() {
+            let matched = fresh.looked.iter().any(|looked| looked.matched);
+            steps.push(Step {
+                group: Some(desk.config(entry.group).id.clone()),
+                ..step("bindings", if matched { "matched" } else { "default_group" })
+            });
+        }
+        match pick {
+            Some(pick) => {
+                let (name, outcome) = pick.how.step();
+                let group = pick.through.map(|(group, _)| desk.config(group).id.clone());
+                steps.push(Step { group, agent: Some(self.account(pick.agent)), ..step(name, outcome) });
+            }
+            None if fresh.leave.is_some() => steps.push(step("bindings", "leave_message")),
+            None => {
+                if let Some((account, _)) = entry.conversation.recent.as_ref().filter(|_| desk.config(entry.group).recent_agent.is_some()) {
+                    let waits = entry.conversation.recent_until.is_some();
+                    let outcome = if waits { "waited_for" } else { "may_not_take_it" };
+                    steps.push(Step { agent: Some(account.clone()), ..step("recent_agent", outcome) });
+                }
+                steps.push(Step { group: Some(desk.config(entry.group).id.clone()), ..step("select", "nobody") });
+                let presence = match self.presence(entry) {
+                    Presence::Online => None,
+                    Presence::Away => Some("all_away"),
+                    Presence::Grace => Some("grace"),
+                    Presence::Nobody => Some("all_offline"),
+                };
+                steps.extend(presence.map(|outcome| step("nobody_online", outcome)));
+            }
+        }
+        steps
+    }
+
+    /// Those of the group through which it goes, in order of preference, and how many of them could not, and why.
+    fn candidates(
+        &self,
+        entry: &Entry,
+        group: usize,
+        whole: bool,
+        now: Timestamp,
+    ) -> (Vec<Candidate>, BTreeMap<crate::routing::WhyNot, u32>) {
+        let state = &self.desks[entry.desk].groups[group];
+        let members = u32::try_from(state.members.len()).unwrap_or(0);
+        let mut unavailable = BTreeMap::new();
+        if !whole && state.members.len() > SMALL {
+            let first: Vec<u32> = self.pools[state.pool].index.ordered().take(CANDIDATES).collect();
+            let there = u32::try_from(state.online).unwrap_or(0);
+            if there < members {
+                unavailable.insert(crate::routing::WhyNot::Offline, members - there);
+            }
+            let listed = first.into_iter().map(|member| self.candidate(entry, group, member, now).1);
+            return (listed.collect(), unavailable);
+        }
+        let mut all: Vec<(bool, u32, Candidate)> = (0..members)
+            .map(|member| {
+                let (bars, candidate) = self.candidate(entry, group, member, now);
+                for why in bars.iter() {
+                    *unavailable.entry(why).or_default() += 1;
+                }
+                (!bars.is_empty(), member, candidate)
+            })
+            .collect();
+        all.sort_by_key(|(barred, member, _)| (*barred, self.preference(entry.desk, group, *member)));
+        all.truncate(if whole { usize::MAX } else { CANDIDATES });
+        (all.into_iter().map(|(_, _, candidate)| candidate).collect(), unavailable)
+    }
+
+    fn candidate(&self, entry: &Entry, group: usize, member: u32, now: Timestamp) -> (Bars, Candidate) {
+        let seat = &self.desks[entry.desk].groups[group].members[member as usize];
+        let agent = &self.agents[seat.agent];
+        let bars = self.bars_for(seat.agent, entry, Some((group, member as usize)), now);
+        let post = agent.post(entry.desk);
+        let held = post.map_or(0, |post| post.load);
+        let limits = [post.and_then(|post| post.capacity), seat.capacity];
+        let score = match self.desks[entry.desk].config(group).strategy {
+            // One capacity over all sellers would show what others' conversations an agent holds.
+            Strategy::LeastLoaded | Strategy::LeastActive if agent.posts.len() > 1 => None,
+            Strategy::LeastLoaded => Some(f64::from(agent.load + 1) / f64::from(agent.capacity.max(1))),
+            Strategy::LeastActive => Some(f64::from(agent.load)),
+            Strategy::LongestIdle | Strategy::RoundRobin => None,
+            Strategy::Weighted => Some(-((seat.current + seat.weight) as f64)),
+        };
+        let capacity = limits.into_iter().flatten().fold(agent.capacity, u32::min);
+        let candidate =
+            Candidate { agent: agent.account.clone(), why_not: bars.iter().collect(), held, capacity, score };
+        (bars, candidate)
+    }
+
+    /// The trace of one who was named rather than chosen.
+    pub(super) fn trace_named(&self, entry: &Entry, cause: Cause, pick: &Pick, now: Timestamp) -> Decision {
+        let mut decision = self.trace(entry, &Fresh::new(cause), None, false, now);
+        decision.steps = vec![Step {
+            step: cause.name(),
+            outcome: "given",
+            group: None,
+            agent: Some(self.account(pick.agent)),
+        }];
+        decision.chosen.agent = Some(self.account(pick.agent));
+        decision.chosen.via = pick.through.map(|(group, _)| self.desks[entry.desk].config(group).id.clone());
+        decision.chosen.state = State::Active;
+        decision
+    }
+}
