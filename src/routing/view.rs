@@ -110,6 +110,8 @@ pub struct View {
     pub priority: u32,
     pub queue: Option<Place>,
     pub offer: Option<Timestamp>,
+    /// When it was looked at: an offer runs out so long after that.
+    pub at: Timestamp,
     /// Why it is a left message, or the word with which it was closed.
     pub reason: Option<Arc<str>>,
     pub context: Context,

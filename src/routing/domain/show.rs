@@ -22,6 +22,7 @@ impl Domain {
         if conversation.state == State::Queued {
             view.queue = Some(self.place(entry, now));
         }
+        view.at = now;
         view.offer = conversation.offer_until.filter(|_| conversation.state == State::Offered);
         Arc::new(view)
     }
@@ -203,6 +204,7 @@ impl View {
             priority: conversation.priority,
             queue: None,
             offer: None,
+            at: Timestamp::ZERO,
             reason: left.map(|left| left.name().into()).or_else(|| conversation.reason.clone()),
             context: Arc::clone(&conversation.context),
             entry: conversation.entry.clone(),

@@ -1,0 +1,17 @@
+//! Who a token speaks for: its signature, its claims, and whether its key may say so.
+//! What a caller may do is `policy`'s; whether an account exists is the directory's.
+
+mod claims;
+mod keys;
+mod provider;
+mod secret;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub use claims::{Claims, Identity, Rejected};
+pub use keys::{Keys, KeysError, MintError};
+pub use settings::{Algorithm, Key, Role, SECRET_BYTES_MIN, Secret, Settings};
+
+/// The name of the server's own key.
+pub const OWN_KEY: &str = "fenliu";

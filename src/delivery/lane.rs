@@ -1,0 +1,222 @@
+//! The lanes: a fixed few tasks that bring out what is durable, a domain always by the same one, in order.
+//! What never became durable is dropped here, and whoever asked for it is told so.
+
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::audience::Audience;
+use super::{Mailbox, Peer};
+use crate::directory::DomainId;
+use crate::journal::{Position, Writer};
+use crate::model::SessionId;
+use crate::policy::Method;
+use crate::protocol::{self, Class, Undone};
+use crate::routing::{Outcome, Outgoing, Refusal};
+
+/// How many lanes there are, and how much each may have before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Tasks.
+    pub lanes: usize,
+    /// Items that wait on one of them.
+    pub items: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { lanes: 4, items: 4096 }
+    }
+}
+
+/// Where a reply goes.
+#[derive(Debug)]
+pub struct ReplyTo {
+    /// Whose.
+    pub mailbox: Arc<Mailbox>,
+    /// Which of its open requests.
+    pub slot: u32,
+    /// The request's id, to be echoed.
+    pub id: Box<RawValue>,
+    /// What was called.
+    pub method: Method,
+    /// For which side it is written.
+    pub class: Class,
+}
+
+/// A reply that waits for its position.
+pub enum Reply {
+    /// What came of a command.
+    Outcome(ReplyTo, Result<Outcome, Refusal>),
+    /// Anything else, written when its time has come.
+    Made(ReplyTo, Box<dyn FnOnce() -> Utf8Bytes + Send>),
+}
+
+/// What is put on a lane.
+pub enum Item {
+    /// Something has happened, or was asked.
+    Done {
+        /// What it depends on.
+        position: Option<Position>,
+        /// Who is told what.
+        outgoing: Vec<Outgoing>,
+        /// What the one who asked is told, after that.
+        reply: Option<Reply>,
+    },
+    /// A session opens: its reply is its first frame, and from there on it is told everything.
+    Open {
+        /// The session.
+        peer: Arc<Peer>,
+        /// What the reply depends on.
+        position: Option<Position>,
+        /// The reply.
+        reply: Reply,
+        /// Who is told what of its arrival, itself included.
+        outgoing: Vec<Outgoing>,
+    },
+    /// From here on a session is told things.
+    Attach {
+        /// The session.
+        peer: Arc<Peer>,
+    },
+    /// From here on a session is told nothing.
+    Detach {
+        /// The session.
+        session: SessionId,
+    },
+}
+
+/// The lanes, as those see them who put something there.
+#[derive(Clone)]
+pub struct Lanes {
+    senders: Arc<[mpsc::Sender<Item>]>,
+}
+
+/// The right to put one item on a lane, without waiting.
+pub struct Permit<'a>(Option<mpsc::Permit<'a, Item>>);
+
+impl Lanes {
+    /// Starts the tasks on the runtime that this is called from. They end when everybody has let go of the lanes.
+    pub fn start(settings: Settings, writer: &Writer) -> (Self, Vec<JoinHandle<()>>) {
+        let (mut senders, mut tasks) = (Vec::new(), Vec::new());
+        for _ in 0..settings.lanes.max(1) {
+            let (sender, receiver) = mpsc::channel(settings.items.max(1));
+            senders.push(sender);
+            tasks.push(tokio::spawn(run(receiver, writer.clone(), settings.items.max(1))));
+        }
+        (Self { senders: senders.into() }, tasks)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.senders.len()
+    }
+
+    /// Waits for the right to put an item on the lane of a domain.
+    pub async fn reserve(&self, domain: DomainId) -> Permit<'_> {
+        Permit(self.of(domain).reserve().await.ok())
+    }
+
+    /// Puts on the lane of a domain what may be lost: where the lane is full, it is.
+    pub fn send_ephemeral(&self, domain: DomainId, outgoing: Vec<Outgoing>) -> bool {
+        self.of(domain).try_send(Item::Done { position: None, outgoing, reply: None }).is_ok()
+    }
+
+    /// Lets a session be told things on every lane: for a buyer, who may meet any seller.
+    pub async fn attach_everywhere(&self, peer: &Arc<Peer>) {
+        for sender in self.senders.iter() {
+            let _ = sender.send(Item::Attach { peer: Arc::clone(peer) }).await;
+        }
+    }
+
+    /// Lets a session be told nothing any more, on no lane.
+    pub async fn detach_everywhere(&self, session: SessionId) {
+        for sender in self.senders.iter() {
+            let _ = sender.send(Item::Detach { session }).await;
+        }
+    }
+
+    fn of(&self, domain: DomainId) -> &mpsc::Sender<Item> {
+        &self.senders[domain.0 as usize % self.senders.len()]
+    }
+}
+
+impl Permit<'_> {
+    /// Puts an item on the lane. Never blocks.
+    pub fn send(self, item: Item) {
+        if let Some(permit) = self.0 {
+            permit.send(item);
+        }
+    }
+}
+
+impl Reply {
+    fn deliver(self) {
+        match self {
+            Self::Outcome(to, result) => {
+                to.mailbox.push_reply(to.slot, protocol::reply(&to.id, to.method, to.class, &result));
+            }
+            Self::Made(to, make) => to.mailbox.push_reply(to.slot, make()),
+        }
+    }
+
+    fn deny(self, undone: Undone) {
+        let (Self::Outcome(to, _) | Self::Made(to, _)) = self;
+        to.mailbox.push_reply(to.slot, protocol::error_reply(Some(&to.id), &protocol::RpcError::unavailable(undone)));
+    }
+}
+
+async fn run(mut receiver: mpsc::Receiver<Item>, writer: Writer, items_max: usize) {
+    let mut audience = Audience::default();
+    let mut items = Vec::new();
+    while receiver.recv_many(&mut items, items_max).await > 0 {
+        for item in items.drain(..) {
+            bring_out(&mut audience, &writer, item).await;
+        }
+    }
+}
+
+async fn bring_out(audience: &mut Audience, writer: &Writer, item: Item) {
+    match item {
+        Item::Done { position, outgoing, reply } => {
+            if !is_durable(writer, position).await {
+                // A commit that failed may have reached the disk all the same.
+                if let Some(reply) = reply {
+                    reply.deny(Undone::Unknown);
+                }
+                return;
+            }
+            for outgoing in &outgoing {
+                audience.fan_out(outgoing);
+            }
+            if let Some(reply) = reply {
+                reply.deliver();
+            }
+        }
+        Item::Open { peer, position, reply, outgoing } => {
+            if !is_durable(writer, position).await {
+                return reply.deny(Undone::NotDone);
+            }
+            reply.deliver();
+            audience.attach(peer);
+            for outgoing in &outgoing {
+                audience.fan_out(outgoing);
+            }
+        }
+        Item::Attach { peer } => audience.attach(peer),
+        Item::Detach { session } => audience.detach(session),
+    }
+}
+
+async fn is_durable(writer: &Writer, position: Option<Position>) -> bool {
+    match position {
+        Some(position) => writer.durable(position).await.is_ok(),
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! Delivery: what has happened, brought to those it is told to, once it is durable.
+//! Nothing is decided here, and nothing here waits for a peer: one that reads too slowly loses its own connection.
+
+mod audience;
+mod lane;
+mod mailbox;
+mod registry;
+
+pub use lane::{Item, Lanes, Permit, Reply, ReplyTo, Settings};
+pub use mailbox::{Frame, Limits, Mailbox, Queued};
+pub use registry::{Connection, Peer, Registry};

@@ -1,0 +1,273 @@
+//! The journal in memory: for tests, measurements and whoever needs no yesterday.
+//! Nothing here survives the process, and nothing is ever thrown away while it runs.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use futures::FutureExt;
+use parking_lot::Mutex;
+
+use super::{
+    Again, Audit, Audited, Filter, History, Journal, Known, Listed, Range, Reading, Recovered, StoreError, Write,
+};
+use crate::directory::Accepted;
+use crate::model::{AccountId, BuyerKey, ConversationId, GroupId, SellerId, State, Timestamp, Visibility};
+use crate::routing::{self, AgentRow, Batch, Conversation, Decision, Event, GroupRow, Message, Resent, Row};
+
+/// How many parts the conversations are spread over.
+const SHARDS: u64 = 64;
+
+/// A store in memory.
+pub struct Memory {
+    shards: Vec<Mutex<HashMap<ConversationId, Kept>>>,
+    hasher: RandomState,
+    rest: Mutex<Rest>,
+}
+
+#[derive(Default)]
+struct Kept {
+    conversation: Option<Box<Conversation>>,
+    messages: Vec<Message>,
+    decisions: Vec<Arc<Decision>>,
+}
+
+#[derive(Default)]
+struct Rest {
+    all: BTreeSet<ConversationId>,
+    by_seller: HashMap<SellerId, BTreeSet<ConversationId>>,
+    by_buyer: HashMap<BuyerKey, BTreeSet<ConversationId>>,
+    by_holder: HashMap<AccountId, BTreeSet<ConversationId>>,
+    known: HashMap<(BuyerKey, SellerId), Known>,
+    agents: BTreeMap<AccountId, AgentRow>,
+    groups: BTreeMap<(Option<SellerId>, Option<GroupId>), GroupRow>,
+    audit: Vec<Audit>,
+    accepted: Option<Arc<Accepted>>,
+    last_time: Timestamp,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        let shards = std::iter::repeat_with(Mutex::default).take(SHARDS as usize).collect();
+        Self { shards, hasher: RandomState::new(), rest: Mutex::default() }
+    }
+}
+
+impl Memory {
+    /// Keeps what is written. What a message says is moved here, not copied.
+    pub(super) fn keep(&self, write: Write) {
+        match write {
+            Write::Batch(batch) => self.keep_batch(batch),
+            Write::Accepted(accepted) => self.rest.lock().accepted = Some(accepted),
+            Write::Audit(entry) => self.rest.lock().audit.push(entry),
+        }
+    }
+
+    fn keep_batch(&self, batch: Batch) {
+        let Batch { at, events, rows } = batch;
+        for event in events {
+            match event {
+                Event::Messaged { message } => self.with(message.conversation, |kept| kept.messages.push(message)),
+                Event::Decided { conversation, decision } => {
+                    self.with(conversation, |kept| kept.decisions.push(decision));
+                }
+                Event::Started { conversation } => self.rest.lock().started(&conversation),
+                Event::Assigned { conversation, agent, .. } => {
+                    self.rest.lock().by_holder.entry(agent).or_default().insert(conversation);
+                }
+                _ => {}
+            }
+        }
+        let mut idle = true;
+        for row in rows {
+            match row {
+                Row::Tail { conversation, rev, first_reply_at, tail } => self.with(conversation, |kept| {
+                    if let Some(kept) = &mut kept.conversation {
+                        (kept.rev, kept.first_reply_at, kept.tail) = (rev, first_reply_at, tail);
+                    }
+                }),
+                row => {
+                    idle = false;
+                    self.keep_row(row);
+                }
+            }
+        }
+        if !idle {
+            let mut rest = self.rest.lock();
+            rest.last_time = rest.last_time.max(at);
+        }
+    }
+
+    fn keep_row(&self, row: Row) {
+        match row {
+            Row::Conversation(conversation) => {
+                if conversation.state == State::Closed {
+                    self.rest.lock().closed(&conversation);
+                }
+                self.with(conversation.id, |kept| kept.conversation = Some(conversation));
+            }
+            Row::Agent(agent) => {
+                self.rest.lock().agents.insert(agent.account.clone(), agent);
+            }
+            Row::Group(group) => {
+                self.rest.lock().groups.insert((group.seller.clone(), group.group.clone()), group);
+            }
+            Row::Tail { .. } => {}
+        }
+    }
+
+    fn with<R>(&self, conversation: ConversationId, act: impl FnOnce(&mut Kept) -> R) -> R {
+        act(self.shards[self.shard(conversation)].lock().entry(conversation).or_default())
+    }
+
+    fn look<R: Default>(&self, conversation: ConversationId, read: impl FnOnce(&Kept) -> R) -> R {
+        self.shards[self.shard(conversation)].lock().get(&conversation).map(read).unwrap_or_default()
+    }
+
+    fn shard(&self, conversation: ConversationId) -> usize {
+        usize::try_from(self.hasher.hash_one(conversation) % SHARDS).unwrap_or(0)
+    }
+
+    fn conversation(&self, id: ConversationId) -> Option<Conversation> {
+        self.look(id, |kept| kept.conversation.as_deref().cloned())
+    }
+
+    fn read_history(&self, range: Range) -> History {
+        self.look(range.conversation, |kept| {
+            let visible = |message: &&Message| range.notes || message.visibility == Visibility::All;
+            let messages = &kept.messages;
+            if let Some(after) = range.after {
+                let from = messages.partition_point(|message| message.seq <= after);
+                let mut found: Vec<_> =
+                    messages[from..].iter().filter(visible).take(range.limit + 1).cloned().collect();
+                let more = found.len() > range.limit;
+                found.truncate(range.limit);
+                return History { messages: found, more };
+            }
+            let to =
+                range.before.map_or(messages.len(), |before| messages.partition_point(|message| message.seq < before));
+            let mut found: Vec<_> =
+                messages[..to].iter().rev().filter(visible).take(range.limit + 1).cloned().collect();
+            let more = found.len() > range.limit;
+            found.truncate(range.limit);
+            found.reverse();
+            History { messages: found, more }
+        })
+    }
+
+    fn read_list(&self, filter: &Filter, cursor: Option<ConversationId>, limit: usize) -> Listed {
+        let mut ids: Vec<_> = {
+            let rest = self.rest.lock();
+            let set = match filter {
+                Filter { buyer: Some(buyer), .. } => rest.by_buyer.get(buyer),
+                Filter { holder: Some(holder), .. } => rest.by_holder.get(holder),
+                Filter { seller: Some(seller), .. } => rest.by_seller.get(seller),
+                _ => Some(&rest.all),
+            };
+            set.map(|set| set.iter().copied().collect()).unwrap_or_default()
+        };
+        if let Some(cursor) = cursor {
+            ids.retain(|id| *id < cursor);
+        }
+        let all = ids.into_iter().rev().filter_map(|id| self.conversation(id));
+        let mut conversations: Vec<_> = all.filter(|found| filter.matches(found)).take(limit + 1).collect();
+        let more = conversations.len() > limit;
+        conversations.truncate(limit);
+        let next = conversations.last().filter(|_| more).map(|last| last.id);
+        Listed { conversations, next }
+    }
+
+    fn recover(&self) -> Recovered {
+        let mut conversations = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock();
+            let kept = shard.values().filter_map(|kept| kept.conversation.as_deref());
+            conversations.extend(kept.filter(|kept| kept.state != State::Closed).cloned());
+        }
+        conversations.sort_unstable_by_key(|conversation| conversation.id);
+        let rest = self.rest.lock();
+        let (agents, groups) = (rest.agents.values().cloned().collect(), rest.groups.values().cloned().collect());
+        let table = routing::Recovered { conversations, agents, groups };
+        Recovered { table, last_time: rest.last_time, accepted: rest.accepted.as_deref().cloned() }
+    }
+}
+
+impl Rest {
+    fn started(&mut self, conversation: &Conversation) {
+        let id = conversation.id;
+        self.all.insert(id);
+        self.by_seller.entry(conversation.seller.clone()).or_default().insert(id);
+        self.by_buyer.entry(conversation.profile.key.clone()).or_default().insert(id);
+    }
+
+    fn closed(&mut self, conversation: &Conversation) {
+        let pair = (conversation.profile.key.clone(), conversation.seller.clone());
+        let known = self.known.entry(pair).or_default();
+        known.last_closed = Some(conversation.id);
+        if let (Some(holder), Some(at)) = (conversation.held.last(), conversation.closed_at) {
+            known.past.recent = Some((holder.clone(), at));
+        }
+    }
+}
+
+fn ready<T: Send + 'static>(value: T) -> Reading<'static, T> {
+    std::future::ready(Ok::<_, StoreError>(value)).boxed()
+}
+
+impl Journal for Memory {
+    fn history(&self, range: Range) -> Reading<'_, History> {
+        ready(self.read_history(range))
+    }
+
+    fn closed(&self, conversation: ConversationId) -> Reading<'_, Option<Conversation>> {
+        ready(self.conversation(conversation).filter(|found| found.state == State::Closed))
+    }
+
+    fn last_of(&self, buyer: &BuyerKey, seller: &SellerId) -> Reading<'_, Known> {
+        let known = self.rest.lock().known.get(&(buyer.clone(), seller.clone())).cloned();
+        ready(known.unwrap_or_default())
+    }
+
+    fn list(&self, filter: Filter, cursor: Option<ConversationId>, limit: usize) -> Reading<'_, Listed> {
+        ready(self.read_list(&filter, cursor, limit))
+    }
+
+    fn resent(&self, again: Again) -> Reading<'_, Option<Resent>> {
+        let found = self.look(again.conversation, |kept| {
+            let mut messages = kept.messages.iter();
+            let first = messages
+                .find(|message| message.client_id.as_ref() == Some(&again.client_id) && message.sender == again.sender);
+            first.map(|first| again.answer(first))
+        });
+        ready(found)
+    }
+
+    fn decisions(&self, conversation: ConversationId) -> Reading<'_, Vec<Arc<Decision>>> {
+        ready(self.look(conversation, |kept| kept.decisions.clone()))
+    }
+
+    fn audit(&self, after: u64, limit: usize) -> Reading<'_, Vec<Audited>> {
+        let rest = self.rest.lock();
+        let numbered = (1..).zip(&rest.audit).skip(usize::try_from(after).unwrap_or(usize::MAX)).take(limit);
+        ready(numbered.map(|(number, entry)| Audited { number, entry: entry.clone() }).collect())
+    }
+
+    fn open(&self) -> Reading<'_, Recovered> {
+        ready(self.recover())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Writer, conformance};
+    use super::*;
+
+    #[tokio::test]
+    async fn memory_is_a_journal() {
+        conformance::check(|| {
+            let memory = Arc::new(Memory::default());
+            conformance::Store { writer: Writer::inline(Arc::clone(&memory)), journal: memory }
+        })
+        .await;
+    }
+}
