@@ -49,6 +49,23 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
+    /// An error about a file as a whole.
+    pub fn of_file(file: &str, message: &str) -> Self {
+        Self {
+            severity: Severity::Error,
+            file: file.into(),
+            line: 1,
+            column: 1,
+            length: 0,
+            text: String::new(),
+            message: message.to_owned(),
+            expected: None,
+            nearest: None,
+            rule: None,
+            allowed_from: None,
+        }
+    }
+
     /// Whether it refuses the configuration.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

@@ -434,6 +434,30 @@ fn everything_wrong_is_said_at_once() {
 }
 
 #[test]
+fn an_open_bracket_ends_with_its_element() {
+    let text = SOUND
+        .replace("channel_accounts = [\"lin-live\"]", "channel_accounts = [\"lin-live\"")
+        .replace("members = [\"ann\"]", "members = [\"ann\", \"zoe\"]")
+        .replace("name = \"Books\"", "nane = \"Books\"");
+
+    let found = found(&text);
+
+    let errors: Vec<_> =
+        found.iter().filter(|found| found.is_error()).map(|found| (found.line, found.message.as_str())).collect();
+    assert_eq!(errors.first().map(|(line, _)| *line), Some(45), "{}", summary(&found));
+    for expected in ["there is no sub-account `zoe`", "[[seller]] has no key `nane`", "[[seller]] has no `name`"] {
+        assert!(errors.iter().any(|(_, message)| *message == expected), "{expected}\n{}", summary(&found));
+    }
+}
+
+#[test]
+fn what_belongs_to_a_seller_stands_below_it() {
+    let found = found("[[seller.group]]\nid = \"all\"\n");
+
+    assert_eq!(found[0].message, "what belongs to a seller stands below its [[seller]]");
+}
+
+#[test]
 fn what_an_operator_unbound_is_left_out_with_a_warning() {
     let unbound = Unbound::from([("tea".into(), "mei".into()), ("tea".into(), "gone".into())]);
 

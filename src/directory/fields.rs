@@ -57,6 +57,17 @@ impl<'i> Fields<'i> {
         Some(Placed { value: value.into_inner(), place })
     }
 
+    /// The value of a key if it is a table; else it stays.
+    pub(super) fn take_table(&mut self, key: &'static str) -> Option<Self> {
+        let is_table = |value: &toml::Spanned<DeValue<'_>>| matches!(value.get_ref(), DeValue::Table(_));
+        let what = self.what;
+        self.table.get(key).filter(|value| is_table(value))?;
+        match self.take(key)? {
+            Placed { value: DeValue::Table(table), place } => Some(Self::new(table, place, what)),
+            Placed { .. } => None,
+        }
+    }
+
     /// A key that may be left out.
     pub(super) fn get<T>(
         &mut self,
@@ -84,7 +95,9 @@ impl<'i> Fields<'i> {
 
     /// Says that a key is missing.
     pub(super) fn lacks(&self, ledger: &mut Ledger<'_>, key: &str) {
-        ledger.error(self.place, format!("{} has no `{key}`", self.what)).expecting(format!("`{key} = …`"));
+        if !ledger.is_incomplete(self.place.file) {
+            ledger.error(self.place, format!("{} has no `{key}`", self.what)).expecting(format!("`{key} = …`"));
+        }
     }
 
     /// A list; each of its values is read by itself.

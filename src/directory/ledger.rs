@@ -61,6 +61,24 @@ impl<'a> Ledger<'a> {
         best.map(|(_, candidate)| candidate.to_owned())
     }
 
+    /// A part of a file as a source of its own.
+    pub(super) fn add_part(&mut self, file: u32, start: usize, end: usize) -> Option<u32> {
+        let part = self.sources.get(file as usize)?.part(start, end);
+        self.sources.push(part);
+        self.damage.push(Vec::new());
+        Some(offset(self.sources.len() - 1))
+    }
+
+    pub(super) fn text(&self, file: u32) -> &'a str {
+        self.sources.get(file as usize).map_or("", Source::text)
+    }
+
+    /// Whether an element may have lost keys, since its part of the file is no TOML.
+    pub(super) fn is_incomplete(&self, file: u32) -> bool {
+        let is_part = self.sources.get(file as usize).is_some_and(Source::is_part);
+        is_part && self.damage.get(file as usize).is_some_and(|damage| !damage.is_empty())
+    }
+
     /// `file:line`, for a message that refers to another place.
     pub(super) fn locate(&self, place: Place) -> String {
         self.sources.get(place.file as usize).map(|source| source.locate(place)).unwrap_or_default()
@@ -87,15 +105,17 @@ impl<'a> Ledger<'a> {
 
     /// Everything found, by place.
     pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+        let sources = &self.sources;
+        let order = |place: Place| sources.get(place.file as usize).map(|source| source.order(place));
         self.found.sort_by(|(a, left), (b, right)| {
-            (a, left.severity, &left.message).cmp(&(b, right.severity, &right.message))
+            (order(*a), left.severity, &left.message).cmp(&(order(*b), right.severity, &right.message))
         });
         self.found.dedup_by(|(_, later), (_, earlier)| later == earlier);
         self.found.into_iter().map(|(_, found)| found).collect()
     }
 
     fn note(&mut self, severity: Severity, place: Place, message: String) -> &mut Diagnostic {
-        let nowhere = Source::new("", "");
+        let nowhere = Source::new(0, "", "");
         let source = self.sources.get(place.file as usize).unwrap_or(&nowhere);
         let diagnostic = source.diagnostic(severity, place, message);
         let at = self.found.len();

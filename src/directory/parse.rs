@@ -32,7 +32,7 @@ pub fn parse(
     recorded: Option<&Directory>,
     unbound: &Unbound,
 ) -> (Option<Directory>, Vec<Diagnostic>) {
-    let sources = files.iter().map(|(name, text)| Source::new(name, text)).collect();
+    let sources = (0..).zip(files).map(|(at, (name, text))| Source::new(at, name, text)).collect();
     let mut ledger = Ledger::new(sources);
     let bytes: usize = files.iter().map(|(_, text)| text.len()).sum();
     if bytes > BYTES_MAX {
@@ -42,8 +42,8 @@ pub fn parse(
     }
 
     let mut document = Document::default();
-    for (file, (_, text)) in (0..).zip(files) {
-        read::read_file(&mut ledger, file, text, &mut document);
+    for (file, _) in (0..).zip(files) {
+        read::read_file(&mut ledger, file, &mut document);
     }
     let is_read = !ledger.has_errors();
     let directory = check(&mut ledger, &document, now, recorded, unbound);

@@ -21,25 +21,95 @@ pub const CAPACITY_DEFAULT: u32 = 5;
 const TOP: &[&str] = &["role", "account", "sub_account", "seller"];
 
 /// Reads one file into the document.
-pub(super) fn read_file(ledger: &mut Ledger<'_>, file: u32, text: &str, document: &mut Document) {
+///
+/// A file that is no TOML is read element by element, so that an open bracket ends with its element.
+pub(super) fn read_file(ledger: &mut Ledger<'_>, file: u32, document: &mut Document) {
+    let text = ledger.text(file);
     let (table, errors) = DeTable::parse_recoverable(text);
-    for error in errors {
-        report_syntax(ledger, file, text, &error);
+    if errors.is_empty() {
+        read_top(ledger, file, table.into_inner(), document, None);
+        return;
     }
 
-    let mut top = Fields::new(table.into_inner(), Place { file, start: 0, end: 0 }, "the routing configuration");
+    let starts: Vec<usize> = std::iter::once(0).chain(element_starts(text)).collect();
+    let ends = starts.iter().skip(1).copied().chain(std::iter::once(text.len()));
+    let parts: Vec<_> = starts.iter().copied().zip(ends).filter(|(start, end)| start < end).collect();
+    let parsed: Vec<_> = parts
+        .iter()
+        .map(|(start, end)| (*start, *end, DeTable::parse_recoverable(text.get(*start..*end).unwrap_or(""))))
+        .collect();
+    if parsed.iter().all(|(_, _, (_, errors))| errors.is_empty()) {
+        // Only the elements together are at fault: one is a table here and an array there.
+        errors.iter().for_each(|error| report_syntax(ledger, file, error));
+        read_top(ledger, file, table.into_inner(), document, None);
+        return;
+    }
+
+    let first_seller = document.sellers.len();
+    for (start, end, (table, errors)) in parsed {
+        let Some(part) = ledger.add_part(file, start, end) else { continue };
+        errors.iter().for_each(|error| report_syntax(ledger, part, error));
+        read_top(ledger, part, table.into_inner(), document, Some(first_seller));
+    }
+}
+
+/// Where lines begin that are headers of elements.
+fn element_starts(text: &str) -> impl Iterator<Item = usize> {
+    let mut start = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let at = start;
+        start += line.len();
+        let name = line.trim_start().strip_prefix("[[")?.split_once("]]")?.0;
+        let is_name =
+            !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_. ".contains(letter));
+        (is_name && at > 0).then_some(at)
+    })
+}
+
+/// Reads what stands at the top. In a part of a file, what belongs to a seller belongs to the last one of the file.
+fn read_top(
+    ledger: &mut Ledger<'_>,
+    file: u32,
+    table: DeTable<'_>,
+    document: &mut Document,
+    first_seller: Option<usize>,
+) {
+    let mut top = Fields::new(table, Place { file, start: 0, end: 0 }, "the routing configuration");
     let roles = top.elements(ledger, TOP[0], "[[role]]");
     document.roles.extend(roles.into_iter().map(|fields| role(ledger, fields)));
     let accounts = top.elements(ledger, TOP[1], "[[account]]");
     document.accounts.extend(accounts.into_iter().map(|fields| account(ledger, fields)));
     let sub_accounts = top.elements(ledger, TOP[2], "[[sub_account]]");
     document.sub_accounts.extend(sub_accounts.into_iter().map(|fields| sub_account(ledger, fields)));
-    let sellers = top.elements(ledger, TOP[3], "[[seller]]");
-    document.sellers.extend(sellers.into_iter().map(|fields| seller(ledger, fields)));
+    let last_seller = first_seller.and_then(|first| document.sellers.get_mut(first..)).and_then(<[_]>::last_mut);
+    match (top.take_table(TOP[3]), last_seller) {
+        (Some(mut fields), Some(seller)) => {
+            read_desk(ledger, &mut fields, seller);
+            fields.finish(ledger);
+        }
+        (Some(fields), None) => {
+            ledger.error(fields.place, "what belongs to a seller stands below its [[seller]]").expecting("[[seller]]");
+        }
+        (None, _) => {
+            let sellers = top.elements(ledger, TOP[3], "[[seller]]");
+            document.sellers.extend(sellers.into_iter().map(|fields| seller(ledger, fields)));
+        }
+    }
     top.finish(ledger);
 }
 
-fn report_syntax(ledger: &mut Ledger<'_>, file: u32, text: &str, error: &toml::de::Error) {
+/// Who acts for a seller, its groups and its bindings.
+fn read_desk(ledger: &mut Ledger<'_>, fields: &mut Fields<'_>, seller: &mut SellerElement) {
+    let authorizations = fields.elements(ledger, "authorization", "[[seller.authorization]]");
+    seller.authorizations.extend(authorizations.into_iter().map(|fields| authorization(ledger, fields)));
+    let groups = fields.elements(ledger, "group", "[[seller.group]]");
+    seller.groups.extend(groups.into_iter().map(|fields| read_routing::group(ledger, fields)));
+    let bindings = fields.elements(ledger, "binding", "[[seller.binding]]");
+    seller.bindings.extend(bindings.into_iter().map(|fields| read_routing::binding(ledger, fields)));
+}
+
+fn report_syntax(ledger: &mut Ledger<'_>, file: u32, error: &toml::de::Error) {
+    let text = ledger.text(file);
     let span = error.span().unwrap_or(0..0);
     let at = place(file, &span);
     ledger.damaged(at);
@@ -151,10 +221,7 @@ fn seller(ledger: &mut Ledger<'_>, mut fields: Fields<'_>) -> SellerElement {
     let (status, closure_notice_on) = shop_status(ledger, &mut fields);
     let official_account = official_account(ledger, &mut fields);
     let default_group = fields.need(ledger, "default_group", value::id);
-    let authorizations = fields.elements(ledger, "authorization", "[[seller.authorization]]");
-    let groups = fields.elements(ledger, "group", "[[seller.group]]");
-    let bindings = fields.elements(ledger, "binding", "[[seller.binding]]");
-    let seller = SellerElement {
+    let mut seller = SellerElement {
         id,
         name,
         account,
@@ -179,10 +246,11 @@ fn seller(ledger: &mut Ledger<'_>, mut fields: Fields<'_>) -> SellerElement {
         main_account_fallback: fields
             .get(ledger, "main_account_fallback", value::truth)
             .is_none_or(|fallback| fallback.value),
-        authorizations: authorizations.into_iter().map(|fields| authorization(ledger, fields)).collect(),
-        groups: groups.into_iter().map(|fields| read_routing::group(ledger, fields)).collect(),
-        bindings: bindings.into_iter().map(|fields| read_routing::binding(ledger, fields)).collect(),
+        authorizations: Vec::new(),
+        groups: Vec::new(),
+        bindings: Vec::new(),
     };
+    read_desk(ledger, &mut fields, &mut seller);
     fields.finish(ledger);
     seller
 }

@@ -27,15 +27,42 @@ pub(super) struct Placed<T> {
 #[derive(Debug)]
 pub(super) struct Source<'a> {
     name: Arc<str>,
-    pub text: &'a str,
+    text: &'a str,
     line_starts: Vec<u32>,
+    /// Which file it is, or is a part of, and from where on: the order of what is found.
+    whole: (u32, u32),
+    /// How many lines of the file come before.
+    lines_before: u32,
+    is_part: bool,
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(name: &str, text: &'a str) -> Self {
+    pub(super) fn new(file: u32, name: &str, text: &'a str) -> Self {
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| offset(at + 1))).collect();
-        Self { name: name.into(), text, line_starts }
+        Self { name: name.into(), text, line_starts, whole: (file, 0), lines_before: 0, is_part: false }
+    }
+
+    /// The same file from one line's start to another's.
+    pub(super) fn part(&self, start: usize, end: usize) -> Self {
+        let text = self.text.get(start..end).unwrap_or("");
+        let part = Self::new(self.whole.0, &self.name, text);
+        let (line, _) = self.position(offset(start));
+        Self { whole: (self.whole.0, offset(start)), lines_before: line - 1, is_part: true, ..part }
+    }
+
+    /// Where a place comes in the order of all files.
+    pub(super) fn order(&self, place: Place) -> (u32, u32, u32) {
+        (self.whole.0, self.whole.1.saturating_add(place.start), place.end)
+    }
+
+    /// Whether it is a part of a file.
+    pub(super) fn is_part(&self) -> bool {
+        self.is_part
+    }
+
+    pub(super) fn text(&self) -> &'a str {
+        self.text
     }
 
     /// What stands at the place, up to the end of its first line.
@@ -49,7 +76,7 @@ impl<'a> Source<'a> {
         let line = self.line_starts.partition_point(|start| *start <= at).max(1);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
         let before = self.text.get(start as usize..at as usize).unwrap_or("");
-        (offset(line), offset(before.chars().count()).saturating_add(1))
+        (offset(line).saturating_add(self.lines_before), offset(before.chars().count()).saturating_add(1))
     }
 
     pub(super) fn diagnostic(&self, severity: Severity, place: Place, message: String) -> Diagnostic {
