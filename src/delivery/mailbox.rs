@@ -96,6 +96,17 @@ impl Mailbox {
         self.push(Frame::Reply { slot, text }, false);
     }
 
+    /// Puts a reply before everything else: the first frame of a session.
+    pub fn push_first(&self, slot: u32, text: Utf8Bytes) {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return;
+        }
+        inner.bytes += text.len();
+        inner.frames.push_front(Entry { frame: Frame::Reply { slot, text }, droppable: false });
+        wake(inner);
+    }
+
     /// Ends it after what is in it. The first end counts.
     pub fn close(&self, code: u16, reason: &'static str) {
         let mut inner = self.inner.lock();

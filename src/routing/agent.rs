@@ -151,7 +151,11 @@ impl Agent {
         match self.status_for(desk) {
             Status::Offline => Reach::Absent,
             _ if !self.is_connected() => {
-                if self.grace_until.is_some() { Reach::Grace } else { Reach::Absent }
+                if self.grace_until.is_some() {
+                    Reach::Grace
+                } else {
+                    Reach::Absent
+                }
             }
             Status::Online => Reach::Online,
             Status::Away => Reach::Away,

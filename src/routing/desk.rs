@@ -26,7 +26,6 @@ pub(super) struct MemberState {
     pub(super) capacity: Option<u32>,
     /// Slots taken through this group.
     pub(super) load: u32,
-    pub(super) last_given: Timestamp,
     /// The current weight of smooth weighted round robin.
     pub(super) current: i64,
     pub(super) reach: Reach,
@@ -168,7 +167,13 @@ impl Spread {
     pub(super) fn add(&mut self, duration: Duration) {
         let tenths = u64::try_from(duration.as_millis() / 100).unwrap_or(u64::MAX);
         // Past a quarter of an hour the steps are those of a second, past a day of a minute: the table stays small.
-        let step = if tenths < 9_000 { 1 } else if tenths < 864_000 { 10 } else { 600 };
+        let step = if tenths < 9_000 {
+            1
+        } else if tenths < 864_000 {
+            10
+        } else {
+            600
+        };
         *self.0.entry(tenths / step * step).or_default() += 1;
     }
 

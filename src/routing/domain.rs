@@ -102,8 +102,6 @@ struct Pool {
     /// In member order: agent and tier.
     members: Vec<(usize, u32)>,
     index: Index,
-    /// How many members hold as many conversations as they may over all sellers.
-    full: u32,
 }
 
 /// An open conversation, and what of it no restart keeps.

@@ -32,11 +32,6 @@ pub(super) fn tier_key(tier: u32) -> u64 {
     u64::from(tier) << TIER_BITS
 }
 
-/// The tier of a key.
-pub(super) fn tier_of(key: u64) -> u32 {
-    u32::try_from(key >> TIER_BITS).unwrap_or(u32::MAX)
-}
-
 /// Members by preference. A member is known by its place in the list of members.
 #[derive(Clone, Debug)]
 pub(super) struct Index {
@@ -67,11 +62,6 @@ impl Index {
         index
     }
 
-    /// The key of a member.
-    pub(super) fn key(&self, member: u32) -> u64 {
-        self.levels[0][self.place_of[member as usize] as usize]
-    }
-
     /// Gives a member another key.
     pub(super) fn set(&mut self, member: u32, key: u64) {
         self.write(self.place_of[member as usize] as usize, key);
@@ -87,19 +77,6 @@ impl Index {
         }
         self.put_last(member);
         self.set(member, key);
-    }
-
-    /// The best member, if any is available.
-    pub(super) fn best(&self) -> Option<u32> {
-        let top = self.levels.len() - 1;
-        let mut place = least(&self.levels[top][..]);
-        if self.levels[top][place] == UNAVAILABLE {
-            return None;
-        }
-        for level in (0..top).rev() {
-            place = place * WIDTH + least(&self.levels[level][place * WIDTH..(place + 1) * WIDTH]);
-        }
-        Some(self.member_at[place])
     }
 
     /// The available members, best first.
@@ -196,16 +173,6 @@ impl Index {
     }
 }
 
-fn least(keys: &[u64]) -> usize {
-    let mut best = 0;
-    for (at, key) in keys.iter().enumerate().skip(1) {
-        if *key < keys[best] {
-            best = at;
-        }
-    }
-    best
-}
-
 /// Available members, best first: the nodes of the tree in the order of their minima.
 pub(super) struct Ordered<'a> {
     index: &'a Index,
@@ -282,7 +249,6 @@ mod tests {
                     .map(|(place, (member, key))| (*key, place, *member)).collect();
                 expected.sort_unstable();
                 let expected: Vec<u32> = expected.into_iter().map(|(_, _, member)| member).collect();
-                prop_assert_eq!(index.best(), expected.first().copied());
                 prop_assert_eq!(index.ordered().collect::<Vec<_>>(), expected);
             }
         }

@@ -1,7 +1,5 @@
 //! What an event does to the facts. It cannot fail, and recovery takes the same way.
 
-use std::collections::HashSet;
-
 use super::{Domain, Entry, Fresh, Run};
 use crate::model::{AccountId, ConversationId, Sender, State, Status, Timestamp, Visibility};
 use crate::routing::conversation::{Conversation, Exclusion};
@@ -348,9 +346,7 @@ impl Domain {
         let (Some(seller), Some(group)) = (&row.seller, &row.group) else { return };
         let Some(desk) = self.desk_at.get(seller).copied() else { return };
         let Some(group) = self.group_of(desk, group) else { return };
-        let member = |account: &AccountId| {
-            self.agent_of(account).and_then(|agent| self.member_of(agent, desk, group))
-        };
+        let member = |account: &AccountId| self.agent_of(account).and_then(|agent| self.member_of(agent, desk, group));
         let last = row.last_chosen.as_ref().and_then(member).and_then(|member| u32::try_from(member).ok());
         let weights: Vec<_> = row.weights.iter().filter_map(|(who, weight)| Some((member(who)?, *weight))).collect();
         let state = &mut self.desks[desk].groups[group];
@@ -414,7 +410,8 @@ impl Domain {
 
     fn count_served(&mut self, id: ConversationId, at: Timestamp) {
         let Some(entry) = self.conversations.get(&id) else { return };
-        let (desk, came, waited) = (entry.desk, entry.conversation.entry.clone(), at.since(entry.conversation.started_at));
+        let (desk, came, waited) =
+            (entry.desk, entry.conversation.entry.clone(), at.since(entry.conversation.started_at));
         let today = self.desks[desk].today(at);
         today.served += 1;
         today.waits.add(waited);
@@ -457,12 +454,6 @@ impl Domain {
             self.deadlines.disarm(crate::routing::deadline::Due::Conversation(id));
             run.closed.push(entry.conversation);
         }
-    }
-
-    /// Hashes of the ids that senders gave, for a conversation whose messages are all known.
-    #[cfg(test)]
-    pub(super) fn hashes(&self, id: ConversationId) -> HashSet<u64> {
-        self.conversations.get(&id).map(|entry| entry.hashes.clone()).unwrap_or_default()
     }
 }
 

@@ -134,7 +134,9 @@ impl Domain {
     /// the groups to which it overflows by now.
     pub(super) fn through(&self, agent: usize, entry: &Entry) -> Through {
         let own = self.member_of(agent, entry.desk, entry.group).map(|member| (entry.group, member));
-        own.or_else(|| self.due_groups(entry).find_map(|group| Some((group, self.member_of(agent, entry.desk, group)?))))
+        own.or_else(|| {
+            self.due_groups(entry).find_map(|group| Some((group, self.member_of(agent, entry.desk, group)?)))
+        })
     }
 
     /// The groups to which a conversation overflows by now, in file order.
@@ -143,12 +145,5 @@ impl Domain {
         let all = group.online == 0;
         let due = entry.due;
         group.overflow.iter().enumerate().filter(move |(step, _)| all || due & (1 << step) != 0).map(|(_, to)| *to)
-    }
-
-    /// Why an agent may not be given this conversation, by whatever membership it might have it.
-    pub(super) fn may_take(&self, agent: usize, entry: &Entry, now: Timestamp) -> Option<Through> {
-        let own = self.member_of(agent, entry.desk, entry.group).map(|member| (entry.group, member));
-        let others = self.due_groups(entry).filter_map(|group| Some((group, self.member_of(agent, entry.desk, group)?)));
-        own.into_iter().chain(others).map(Some).find(|through| self.bars_for(agent, entry, *through, now).is_empty())
     }
 }

@@ -194,7 +194,6 @@ impl Domain {
                 weight: i64::from(member.weight),
                 capacity: member.capacity,
                 load: 0,
-                last_given: Timestamp::ZERO,
                 current: 0,
                 reach: super::super::agent::Reach::Absent,
             });
@@ -207,9 +206,8 @@ impl Domain {
             let (Some(seller), Some(group)) = (&row.seller, &row.group) else { continue };
             let Some(desk) = self.desk_at.get(seller).copied() else { continue };
             let Some(group) = self.group_of(desk, group) else { continue };
-            let place = |account: &AccountId| {
-                self.agent_of(account).and_then(|agent| self.member_of(agent, desk, group))
-            };
+            let place =
+                |account: &AccountId| self.agent_of(account).and_then(|agent| self.member_of(agent, desk, group));
             let last_chosen = row.last_chosen.as_ref().and_then(place).and_then(|member| u32::try_from(member).ok());
             let weights: Vec<_> = row.weights.iter().filter_map(|(who, weight)| Some((place(who)?, *weight))).collect();
             let state = &mut self.desks[desk].groups[group];
@@ -254,7 +252,7 @@ impl Domain {
         for (member, (agent, _)) in members.iter().enumerate() {
             self.agents[*agent].pools.push((pool, u32::try_from(member).unwrap_or(u32::MAX)));
         }
-        self.pools.push(Pool { kind, index: Index::new(&due), members, full: 0 });
+        self.pools.push(Pool { kind, index: Index::new(&due), members });
         pool
     }
 
@@ -367,10 +365,4 @@ impl Desk {
 /// Whether a group rotates: whether there is something of it to keep over restarts.
 pub(super) fn rotates(group: &Group) -> bool {
     matches!(group.strategy, Strategy::RoundRobin | Strategy::Weighted)
-}
-
-/// The set of kept ids, for tests of equality.
-#[cfg(test)]
-pub(super) fn ids(domain: &Domain) -> HashSet<ConversationId> {
-    domain.conversations.keys().copied().collect()
 }

@@ -14,13 +14,23 @@ use crate::routing::{Command, NewMessage, Refusal, Reopen, Resent, Side, Start};
 
 /// What a command comes to, before everything has settled: what is shown is taken afterwards.
 pub(super) enum Answer {
-    Started { id: ConversationId, resumed: bool, seq: Option<u64> },
+    Started {
+        id: ConversationId,
+        resumed: bool,
+        seq: Option<u64>,
+    },
     Show(ConversationId),
     Ready(Outcome),
     /// The status of an agent, after everything.
-    Status { agent: usize, desk: Option<usize> },
+    Status {
+        agent: usize,
+        desk: Option<usize>,
+    },
     /// What a session sees on its arrival, and whose status it has.
-    Arrived { conversations: Vec<Arc<super::super::View>>, agent: Option<usize> },
+    Arrived {
+        conversations: Vec<Arc<super::super::View>>,
+        agent: Option<usize>,
+    },
 }
 
 impl Domain {
@@ -242,9 +252,10 @@ impl Domain {
         let entry = self.entry(id)?;
         let tail = &entry.conversation.tail;
         let (sender, name) = match account {
-            Some(account) => {
-                (Sender::Agent(account.clone()), self.agent_of(account).map(|agent| Arc::clone(&self.agents[agent].name)))
-            }
+            Some(account) => (
+                Sender::Agent(account.clone()),
+                self.agent_of(account).map(|agent| Arc::clone(&self.agents[agent].name)),
+            ),
             None => {
                 let profile = &entry.conversation.profile;
                 (Sender::Buyer(profile.key.clone()), profile.name.clone())
@@ -315,7 +326,11 @@ impl Domain {
         if seq > *mark {
             *mark = seq;
             let unread = self.unread_after(entry, seq, buyer);
-            if buyer { tail.unread_by_buyer = unread } else { tail.unread_by_staff = unread }
+            if buyer {
+                tail.unread_by_buyer = unread
+            } else {
+                tail.unread_by_staff = unread
+            }
             self.happen(Change::new(Event::Read { conversation: id, tail }, Cause::Start), now, run);
             self.tell_read(actor, id, seq, run);
         }
@@ -457,7 +472,9 @@ pub(super) fn staff<'a>(actor: &Actor<'a>) -> Result<&'a AccountId, Refusal> {
 fn force_of(command: &Command) -> bool {
     matches!(
         command,
-        Command::Claim { force: true, .. } | Command::Assign { force: true, .. } | Command::Transfer { force: true, .. }
+        Command::Claim { force: true, .. }
+            | Command::Assign { force: true, .. }
+            | Command::Transfer { force: true, .. }
     )
 }
 

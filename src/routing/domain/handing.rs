@@ -6,7 +6,7 @@ use super::availability::{Bars, Through};
 use super::command::{Answer, staff};
 use super::select::{How, Pick};
 use super::{Actor, Cause, Change, Domain, Fresh, Run};
-use crate::model::{AccountId, ConversationId, State, Timestamp};
+use crate::model::{AccountId, ConversationId, Timestamp};
 use crate::policy::Basis;
 use crate::routing::conversation::Exclusion;
 use crate::routing::event::Event;
@@ -197,10 +197,5 @@ impl Domain {
             }
         }
         Ok(Answer::Show(id))
-    }
-
-    /// Whether the conversation is one that waits or is left.
-    pub(super) fn waits(&self, id: ConversationId) -> bool {
-        self.conversations.get(&id).is_some_and(|entry| matches!(entry.conversation.state, State::Queued | State::LeftMessage))
     }
 }

@@ -257,7 +257,8 @@ impl Domain {
             State::Queued => {
                 let since = conversation.waiting_since;
                 let steps = group.overflow.iter().enumerate().take(64);
-                let overflow = steps.filter(|(step, _)| entry.due & (1 << step) == 0).map(|(_, step)| since + step.after);
+                let overflow =
+                    steps.filter(|(step, _)| entry.due & (1 << step) == 0).map(|(_, step)| since + step.after);
                 let gone = conversation.buyer_gone_since.map(|gone| gone.max(since) + group.abandon_after);
                 let ends = [group.max_wait.map(|wait| since + wait), gone];
                 let waits = [conversation.recent_until, conversation.pause_until];

@@ -60,7 +60,8 @@ impl Domain {
         }
         while let Some(id) = self.work.rounds.pop_first() {
             if self.round_is_over(id, now) {
-                let after = self.conversations.get(&id).map(|entry| self.desks[entry.desk].config(entry.group).offer_timeout);
+                let after =
+                    self.conversations.get(&id).map(|entry| self.desks[entry.desk].config(entry.group).offer_timeout);
                 let event = Event::RoundEnded { conversation: id, pause_until: after.map(|after| now + after) };
                 return Some(vec![Change::new(event, Cause::OfferDeclined)]);
             }
@@ -233,7 +234,13 @@ impl Domain {
     }
 
     /// The event by which an offer ends without an owner.
-    pub(super) fn end_offer(&self, id: ConversationId, why: OfferEnd, exclude: Option<Exclusion>, now: Timestamp) -> Change {
+    pub(super) fn end_offer(
+        &self,
+        id: ConversationId,
+        why: OfferEnd,
+        exclude: Option<Exclusion>,
+        now: Timestamp,
+    ) -> Change {
         let cause = match why {
             OfferEnd::Declined => Cause::OfferDeclined,
             OfferEnd::Timeout => Cause::OfferTimeout,
@@ -246,9 +253,8 @@ impl Domain {
     fn pick_up(&self, agent: usize, now: Timestamp) -> Option<Vec<Change>> {
         let entry = self.conversations.get(&self.first_left_for(agent, now)?)?;
         let fresh = Fresh::new(Cause::SlotOpened);
-        let own = self
-            .select_in(entry.group, entry, Bars::default(), now)
-            .filter(|pick| self.has_room_for_left(pick.agent));
+        let own =
+            self.select_in(entry.group, entry, Bars::default(), now).filter(|pick| self.has_room_for_left(pick.agent));
         let pick = own.or_else(|| {
             let how = super::select::How::Main;
             let through = self.member_of(agent, entry.desk, entry.group).map(|member| (entry.group, member));

@@ -49,7 +49,8 @@ impl Domain {
         }
         let reserved = state.reserved.iter().filter_map(|id| {
             let entry = self.conversations.get(id).filter(|entry| entry.desk == at)?;
-            self.select(entry, None, now).map(|_| desk::seller_key(self.desks[at].config(entry.group), &entry.conversation))
+            self.select(entry, None, now)
+                .map(|_| desk::seller_key(self.desks[at].config(entry.group), &entry.conversation))
         });
         best = best.into_iter().chain(reserved.min()).min();
         if self.last_resort(at) == Some(agent) {
@@ -130,9 +131,10 @@ impl Domain {
         }
         for post in state.posts.iter().filter(|post| post.main && self.last_resort(post.desk) == Some(agent)) {
             for group in 0..self.desks[post.desk].groups.len() {
-                let nobody = self.desks[post.desk].groups[group].left.first().is_some_and(|(_, id)| {
-                    self.presence(&self.conversations[id]) == super::select::Presence::Nobody
-                });
+                let nobody = self.desks[post.desk].groups[group]
+                    .left
+                    .first()
+                    .is_some_and(|(_, id)| self.presence(&self.conversations[id]) == super::select::Presence::Nobody);
                 if nobody {
                     consider(post.desk, group, None);
                 }

@@ -4,9 +4,9 @@ use super::command::{Answer, is_pause, staff};
 use super::{Actor, Cause, Change, Domain, Run};
 use crate::directory::WhenLost;
 use crate::model::{AccountId, Caller, ConversationId, SellerId, SessionId, State, Status, Timestamp};
+use crate::routing::Refusal;
 use crate::routing::event::Event;
 use crate::routing::view::{Outcome, PresenceCause};
-use crate::routing::Refusal;
 
 impl Domain {
     /// A session of a staff account has opened.

@@ -127,7 +127,8 @@ impl Domain {
             _ => {}
         }
         let counted = self.desks[entry.desk].groups[entry.group].counted;
-        let full = fresh.is_some() && entry.conversation.counted && group.queue_limit > 0 && counted > group.queue_limit;
+        let full =
+            fresh.is_some() && entry.conversation.counted && group.queue_limit > 0 && counted > group.queue_limit;
         full.then_some(LeftReason::QueueFull)
     }
 
@@ -135,7 +136,9 @@ impl Domain {
     fn waits_for_somebody(&self, entry: &Entry) -> bool {
         let bound = entry.conversation.bound.as_ref().filter(|bound| bound.waits);
         let agent = bound.and_then(|bound| self.agent_of(&bound.agent));
-        agent.is_some_and(|agent| self.agents[agent].reach(entry.desk, Timestamp::ZERO) != super::super::agent::Reach::Absent)
+        agent.is_some_and(|agent| {
+            self.agents[agent].reach(entry.desk, Timestamp::ZERO) != super::super::agent::Reach::Absent
+        })
     }
 }
 

@@ -172,7 +172,8 @@ impl Domain {
         } else if state.online == 0 {
             return None;
         } else if self.strategy(entry.desk, group) == Strategy::RoundRobin {
-            let mut ordered = self.pools[state.pool].index.ordered_after(state.last_chosen).filter(|member| may(*member));
+            let mut ordered =
+                self.pools[state.pool].index.ordered_after(state.last_chosen).filter(|member| may(*member));
             (ordered.next()?, ordered.next())
         } else {
             let mut ordered = self.pools[state.pool].index.ordered().filter(|member| may(*member));
@@ -198,9 +199,7 @@ impl Domain {
         match self.strategy(desk, group) {
             Strategy::LeastLoaded => (loaded_key(seat.tier, agent.load, agent.capacity), 0, given, member),
             Strategy::LeastActive => (active_key(seat.tier, agent.load), 0, given, member),
-            Strategy::LongestIdle => {
-                (tier_key(seat.tier), given.max(agent.last_ended).micros(), given, member)
-            }
+            Strategy::LongestIdle => (tier_key(seat.tier), given.max(agent.last_ended).micros(), given, member),
             Strategy::RoundRobin => {
                 let count = u32::try_from(state.members.len()).unwrap_or(u32::MAX);
                 let next = state.last_chosen.map_or(0, |last| last + 1);

@@ -62,14 +62,14 @@ impl Domain {
     /// A text of the daemon itself.
     pub(super) fn system_text(&self, entry: &Entry, text: &str, now: Timestamp) -> Message {
         let tail = &entry.conversation.tail;
-        let json = serde_json::json!({ "type": "text", "text": text });
+        let json = format!(r#"{{"type":"text","text":{}}}"#, serde_json::Value::from(text));
         Message {
             conversation: entry.conversation.id,
             seq: tail.last_seq + 1,
             prev_for_buyer: tail.last_for_buyer,
             sender: Sender::System,
             name: None,
-            body: Body::from_checked(json.to_string()),
+            body: Body::from_checked(json),
             visibility: Visibility::All,
             client_id: None,
             at: now,

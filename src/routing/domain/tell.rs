@@ -76,7 +76,8 @@ impl Domain {
             Event::StatusSet { agent, status, cause, .. } => {
                 let desks = self.desks_of(agent);
                 for desk in desks {
-                    let notice = Notice::Presence { agent: agent.clone(), status: *status, cause: *cause, seller: None };
+                    let notice =
+                        Notice::Presence { agent: agent.clone(), status: *status, cause: *cause, seller: None };
                     self.tell_presence(desk, agent, notice, run);
                 }
             }

@@ -185,7 +185,8 @@ impl Domain {
                 continue;
             }
             let mut again = false;
-            let queue: Vec<ConversationId> = self.desks[desk].groups[group].queue.iter().map(|(_, _, id)| *id).collect();
+            let queue: Vec<ConversationId> =
+                self.desks[desk].groups[group].queue.iter().map(|(_, _, id)| *id).collect();
             for (before, id) in queue.into_iter().enumerate() {
                 let position = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
                 let told = self.conversations.get(&id).and_then(|entry| entry.told);

@@ -16,7 +16,14 @@ const SMALL: usize = 64;
 
 impl Domain {
     /// The trace of a decision about a conversation. `whole`: with all candidates.
-    pub(super) fn trace(&self, entry: &Entry, fresh: &Fresh, pick: Option<&Pick>, whole: bool, now: Timestamp) -> Decision {
+    pub(super) fn trace(
+        &self,
+        entry: &Entry,
+        fresh: &Fresh,
+        pick: Option<&Pick>,
+        whole: bool,
+        now: Timestamp,
+    ) -> Decision {
         let desk = &self.desks[entry.desk];
         let via = pick.and_then(|pick| pick.through).map_or(entry.group, |(group, _)| group);
         let (candidates, unavailable) = self.candidates(entry, via, whole, now);
@@ -59,7 +66,9 @@ impl Domain {
             }
             None if fresh.leave.is_some() => steps.push(step("bindings", "leave_message")),
             None => {
-                if let Some((account, _)) = entry.conversation.recent.as_ref().filter(|_| desk.config(entry.group).recent_agent.is_some()) {
+                if let Some((account, _)) =
+                    entry.conversation.recent.as_ref().filter(|_| desk.config(entry.group).recent_agent.is_some())
+                {
                     let waits = entry.conversation.recent_until.is_some();
                     let outcome = if waits { "waited_for" } else { "may_not_take_it" };
                     steps.push(Step { agent: Some(account.clone()), ..step("recent_agent", outcome) });
@@ -135,12 +144,8 @@ impl Domain {
     /// The trace of one who was named rather than chosen.
     pub(super) fn trace_named(&self, entry: &Entry, cause: Cause, pick: &Pick, now: Timestamp) -> Decision {
         let mut decision = self.trace(entry, &Fresh::new(cause), None, false, now);
-        decision.steps = vec![Step {
-            step: cause.name(),
-            outcome: "given",
-            group: None,
-            agent: Some(self.account(pick.agent)),
-        }];
+        decision.steps =
+            vec![Step { step: cause.name(), outcome: "given", group: None, agent: Some(self.account(pick.agent)) }];
         decision.chosen.agent = Some(self.account(pick.agent));
         decision.chosen.via = pick.through.map(|(group, _)| self.desks[entry.desk].config(group).id.clone());
         decision.chosen.state = State::Active;

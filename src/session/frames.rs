@@ -1,0 +1,67 @@
+//! The open requests of a session: which replies are still to come, and which belong to one batch.
+
+use std::collections::HashMap;
+
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::protocol;
+
+/// Open requests, by slot.
+#[derive(Default)]
+pub(super) struct Slots {
+    next: u32,
+    open: HashMap<u32, Option<u32>>,
+    batches: HashMap<u32, Batch>,
+}
+
+struct Batch {
+    missing: usize,
+    replies: Vec<Utf8Bytes>,
+}
+
+impl Slots {
+    /// How many replies are still to come.
+    pub(super) fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// A slot for one request.
+    pub(super) fn one(&mut self) -> u32 {
+        self.take(None)
+    }
+
+    /// Slots for the requests of one batch that are to be answered.
+    pub(super) fn batch(&mut self, count: usize) -> Vec<u32> {
+        if count == 0 {
+            return Vec::new();
+        }
+        self.next = self.next.wrapping_add(1);
+        let batch = self.next;
+        self.batches.insert(batch, Batch { missing: count, replies: Vec::with_capacity(count) });
+        (0..count).map(|_| self.take(Some(batch))).collect()
+    }
+
+    /// A reply has come: the frame that can be written now, if any.
+    pub(super) fn answer(&mut self, slot: u32, text: Utf8Bytes) -> Option<Utf8Bytes> {
+        let Some(batch) = self.open.remove(&slot)? else { return Some(text) };
+        let gathered = self.batches.get_mut(&batch)?;
+        gathered.replies.push(text);
+        gathered.missing -= 1;
+        if gathered.missing > 0 {
+            return None;
+        }
+        self.batches.remove(&batch).and_then(|batch| protocol::batch(&batch.replies))
+    }
+
+    /// No reply is waited for any more.
+    pub(super) fn forget(&mut self) {
+        self.open.clear();
+        self.batches.clear();
+    }
+
+    fn take(&mut self, batch: Option<u32>) -> u32 {
+        self.next = self.next.wrapping_add(1);
+        self.open.insert(self.next, batch);
+        self.next
+    }
+}

@@ -1,0 +1,240 @@
+//! What a peer asks: before its session is open, only to open it; then anything, in the order received.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::{Opened, Session};
+use crate::auth::Identity;
+use crate::delivery::{Peer, ReplyTo};
+use crate::model::{BuyerKey, Caller};
+use crate::policy::Method;
+use crate::protocol::{self, Call, Class, Faulty, Incoming, Open, Request, RpcError};
+use crate::routing::Profile;
+
+impl Session {
+    /// A text frame: a request, or a batch of them.
+    pub(super) async fn receive(&mut self, text: &str) {
+        let limits = self.site.settings.protocol;
+        match protocol::parse(text, &limits) {
+            Incoming::One(request) => {
+                let answered = request.as_ref().map_or(true, |request| request.id.is_some());
+                let slot = answered.then(|| self.slots.one());
+                self.request(request, slot).await;
+            }
+            Incoming::Batch(requests) => {
+                let answered = |request: &Result<Request<'_>, Faulty<'_>>| {
+                    request.as_ref().map_or(true, |request| request.id.is_some())
+                };
+                let count = requests.iter().filter(|request| answered(request)).count();
+                let mut slots = self.slots.batch(count).into_iter();
+                for request in requests {
+                    let slot = if answered(&request) { slots.next() } else { None };
+                    self.request(request, slot).await;
+                }
+            }
+        }
+    }
+
+    async fn request(&mut self, request: Result<Request<'_>, Faulty<'_>>, slot: Option<u32>) {
+        let id = match &request {
+            Ok(request) => request.id,
+            Err(faulty) => faulty.id,
+        };
+        let result = self.judge(request, slot).await;
+        if let (Err(error), Some(slot)) = (result, slot) {
+            self.answer(slot, protocol::error_reply(id, &error));
+        }
+    }
+
+    async fn judge(&mut self, request: Result<Request<'_>, Faulty<'_>>, slot: Option<u32>) -> Result<(), RpcError> {
+        if let Err(wait) = self.rate.admit(Instant::now()) {
+            if self.rate.is_hopeless() {
+                self.end(4429, "too many requests");
+            }
+            let wait = wait.max(Duration::from_millis(1));
+            return Err(RpcError::rate_limited(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)));
+        }
+        let request = request.map_err(|faulty| faulty.error)?;
+        let method = Method::parse(&request.method);
+        let before = self.opened.is_none();
+        if before && !matches!(method, Some(Method::SessionOpen | Method::RpcDiscover)) {
+            return Err(RpcError::unauthenticated("the first request is session.open"));
+        }
+        let method = method.ok_or_else(RpcError::method_not_found)?;
+        let call = protocol::parse_call(method, request.params, &self.site.settings.protocol)?;
+        let to = request.id.zip(slot).map(|(id, slot)| self.reply_to(id, slot, method));
+        self.take(method, call, to).await
+    }
+
+    fn reply_to(&self, id: &RawValue, slot: u32, method: Method) -> ReplyTo {
+        let class = self.opened.as_ref().map_or(Class::Buyer, |opened| opened.peer.class());
+        ReplyTo { mailbox: Arc::clone(&self.mailbox), slot, id: id.to_owned(), method, class }
+    }
+
+    async fn take(&mut self, method: Method, call: Call, to: Option<ReplyTo>) -> Result<(), RpcError> {
+        match call {
+            Call::Open(open) => return self.open(open, to).await,
+            Call::Discover => self.reply(to, |to| protocol::raw(&to.id, protocol::document())),
+            Call::Ping => {
+                let now = self.site.dispatch.clock.now();
+                self.reply(to, |to| protocol::pong(&to.id, now));
+            }
+            Call::Bye => {
+                self.reply(to, |to| protocol::done(&to.id));
+                self.end(1000, "closed as asked");
+            }
+            Call::Refresh { token } => self.refresh(&token, to)?,
+            call => {
+                let Some(opened) = &self.opened else { return Err(RpcError::unauthenticated("no session is open")) };
+                let (peer, profile) = (Arc::clone(&opened.peer), Arc::clone(&opened.profile));
+                self.site.dispatch.call(&peer, &profile, method, call, to).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn reply(&self, to: Option<ReplyTo>, text: impl FnOnce(&ReplyTo) -> tokio_tungstenite::tungstenite::Utf8Bytes) {
+        if let Some(to) = to {
+            self.answer(to.slot, text(&to));
+        }
+    }
+
+    fn refresh(&mut self, token: &str, to: Option<ReplyTo>) -> Result<(), RpcError> {
+        let identity = self.verify(token)?;
+        let Some(opened) = &mut self.opened else { return Err(RpcError::unauthenticated("no session is open")) };
+        if identity.caller != opened.peer.caller {
+            return Err(RpcError::unauthenticated("expected a token of the same sub and role"));
+        }
+        opened.expires_at = identity.expires_at;
+        opened.expiring_told = false;
+        self.reply(to, |to| protocol::refreshed(&to.id, identity.expires_at));
+        Ok(())
+    }
+
+    fn verify(&self, token: &str) -> Result<Identity, RpcError> {
+        let now = self.site.dispatch.clock.now();
+        self.site.keys.verify(token, now).map_err(|rejected| RpcError::unauthenticated(rejected.to_string()))
+    }
+
+    async fn open(&mut self, open: Open, to: Option<ReplyTo>) -> Result<(), RpcError> {
+        if self.opened.is_some() {
+            return Err(RpcError::already_open());
+        }
+        if self.site.draining.is_cancelled() {
+            return Err(RpcError::unavailable(protocol::Undone::NotDone));
+        }
+        let (identity, token) = self.who(&open)?;
+        self.may_enter(&identity)?;
+        let now = self.site.dispatch.clock.now();
+        let peer = Arc::new(Peer {
+            session: self.id,
+            caller: identity.caller.clone(),
+            mailbox: Arc::clone(&self.mailbox),
+            ip: Some(self.ip),
+            since: now,
+            client: open.client.map(|client| client.name.as_str().into()),
+        });
+        let profile = Arc::new(profile(&identity));
+        let shown = self.identity(&identity);
+        let (session, settings) = (self.id, self.site.settings);
+        self.opened =
+            Some(Opened { peer: Arc::clone(&peer), profile, expires_at: identity.expires_at, expiring_told: false });
+        let Some(mut to) = to else { return Ok(()) };
+        to.class = peer.class();
+        let made = move |to: &ReplyTo, conversations: Vec<_>, status| {
+            let opened = protocol::Opened {
+                session,
+                token,
+                identity: shown,
+                status,
+                conversations,
+                now,
+                heartbeat_s: settings.heartbeat.as_secs(),
+                limits: settings.told(),
+            };
+            protocol::opened(&to.id, to.class, &opened)
+        };
+        self.site.dispatch.open(&peer, open.status, to, made).await
+    }
+
+    /// Who the peer says it is, and the token it is given if it had none.
+    fn who(&self, open: &Open) -> Result<(Identity, Option<String>), RpcError> {
+        if let Some(token) = &open.token {
+            return Ok((self.verify(token)?, None));
+        }
+        if let Some(visitor) = &open.visitor {
+            if !self.site.settings.visitors {
+                return Err(RpcError::unauthenticated("anonymous visitors are not let in here"));
+            }
+            let directory = self.site.dispatch.table.directory();
+            let seller = directory.entries.get(visitor.shop.as_str()).ok_or_else(RpcError::not_found)?;
+            let now = self.site.dispatch.clock.now();
+            let visitor = self.site.keys.visitor(seller, now);
+            let (token, identity) = visitor.map_err(|_| RpcError::unauthenticated("no visitor can be let in now"))?;
+            return Ok((identity, Some(token)));
+        }
+        let given = self.given.clone().ok_or_else(|| RpcError::unauthenticated("expected a token"))?;
+        Ok((given, None))
+    }
+
+    fn may_enter(&self, identity: &Identity) -> Result<(), RpcError> {
+        let refused = RpcError::unauthenticated;
+        match &identity.caller {
+            Caller::Operator { .. } if !self.site.settings.operators => {
+                Err(refused("operators do not come in by this way"))
+            }
+            Caller::Staff { account, .. } if !self.site.dispatch.table.directory().is_staff(account) => {
+                Err(refused("there is no such account"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn identity(&self, identity: &Identity) -> protocol::Identity {
+        let directory = self.site.dispatch.table.directory();
+        let now = self.site.dispatch.clock.now();
+        let name = identity.name.as_ref().map(ToString::to_string);
+        match &identity.caller {
+            Caller::Buyer { key, .. } => {
+                protocol::Identity { role: "buyer", id: key.sub.to_string(), name, sellers: None }
+            }
+            Caller::Operator { sub } => {
+                protocol::Identity { role: "operator", id: sub.to_string(), name, sellers: None }
+            }
+            Caller::Staff { account, sellers } => {
+                let allowed =
+                    |seller: &crate::model::SellerId| sellers.as_ref().is_none_or(|sellers| sellers.contains(seller));
+                let serving = directory.sellers.values().filter(|seller| allowed(&seller.id)).filter_map(|seller| {
+                    let authorization = seller.agents.get(account)?;
+                    let member = |group: &&crate::directory::Group| {
+                        group.members.iter().any(|member| member.account == *account)
+                    };
+                    Some(protocol::Membership {
+                        seller: seller.id.to_string(),
+                        name: seller.name.to_string(),
+                        role: authorization.role.to_string(),
+                        scopes: authorization.scopes_at(now).iter().map(crate::policy::Scope::name).collect(),
+                        groups: seller.groups.iter().filter(member).map(|group| group.id.to_string()).collect(),
+                        in_force: authorization.in_force(now),
+                    })
+                });
+                let name = directory.name_of(account).map(ToString::to_string).or(name);
+                let sellers = Some(serving.collect());
+                protocol::Identity { role: "staff", id: account.to_string(), name, sellers }
+            }
+        }
+    }
+}
+
+/// A buyer as its token describes it; whoever else calls has none.
+fn profile(identity: &Identity) -> Profile {
+    let key = match &identity.caller {
+        Caller::Buyer { key, .. } => key.clone(),
+        Caller::Staff { account, .. } => BuyerKey { within: None, sub: account.as_str().into() },
+        Caller::Operator { sub } => BuyerKey { within: None, sub: Arc::clone(sub) },
+    };
+    Profile { key, name: identity.name.clone(), attributes: identity.attributes.clone() }
+}
