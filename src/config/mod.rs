@@ -1,4 +1,5 @@
-//! What the daemon is told from outside: the routing configuration's files, and how faults in them are shown.
+//! What the daemon is told from outside: settings, the routing configuration's files, and how faults are shown.
 
 pub mod diagnostics;
 pub mod load;
+pub mod settings;
