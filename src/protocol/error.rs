@@ -101,7 +101,8 @@ pub enum Undone {
 pub struct RpcError {
     kind: Kind,
     message: Cow<'static, str>,
-    data: Data,
+    /// Boxed: an error is rare and what may be one is moved about often.
+    data: Box<Data>,
 }
 
 /// What stands in `data` beside the kind.
@@ -154,7 +155,7 @@ impl RpcError {
     }
 
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, message: message.into(), data: Data::default() }
+        Self { kind, message: message.into(), data: Box::default() }
     }
 
     /// Not JSON, or nested too deeply.
@@ -175,19 +176,25 @@ impl RpcError {
     /// A member of the params is not what it has to be.
     pub fn invalid_params(path: impl Into<String>, message: impl Into<Cow<'static, str>>) -> Self {
         let data = Data { path: Some(path.into()), ..Data::default() };
-        Self { data, ..Self::new(Kind::InvalidParams, message) }
+        Self { data: Box::new(data), ..Self::new(Kind::InvalidParams, message) }
     }
 
     /// The configuration on disk cannot be used; `diagnostics` is a JSON list.
     pub fn invalid_configuration(diagnostics: Box<RawValue>) -> Self {
         let data = Data { diagnostics: Some(diagnostics), ..Data::default() };
-        Self { data, ..Self::new(Kind::InvalidParams, "the configuration has errors; nothing has changed") }
+        Self {
+            data: Box::new(data),
+            ..Self::new(Kind::InvalidParams, "the configuration has errors; nothing has changed")
+        }
     }
 
     /// Our fault; `reference` is found in the log.
     pub fn internal(reference: impl Into<String>) -> Self {
         let data = Data { reference: Some(reference.into()), ..Data::default() };
-        Self { data, ..Self::new(Kind::Internal, "something went wrong here; the log has it under this reference") }
+        Self {
+            data: Box::new(data),
+            ..Self::new(Kind::Internal, "something went wrong here; the log has it under this reference")
+        }
     }
 
     /// Nobody has said who this is, or not so that it can be believed.
@@ -198,19 +205,19 @@ impl RpcError {
     /// A text has too many characters.
     pub fn too_large(path: impl Into<String>, limit: usize) -> Self {
         let data = Data { path: Some(path.into()), ..Data::default() };
-        Self { data, ..Self::new(Kind::TooLarge, format!("a text has at most {limit} characters")) }
+        Self { data: Box::new(data), ..Self::new(Kind::TooLarge, format!("a text has at most {limit} characters")) }
     }
 
     /// Too many requests.
     pub fn rate_limited(retry_after_ms: u64) -> Self {
         let data = Data { retry_after_ms: Some(retry_after_ms), ..Data::default() };
-        Self { data, ..Self::new(Kind::RateLimited, "too many requests; try again later") }
+        Self { data: Box::new(data), ..Self::new(Kind::RateLimited, "too many requests; try again later") }
     }
 
     /// Draining, or the journal cannot be written.
     pub fn unavailable(outcome: Undone) -> Self {
         let data = Data { outcome: Some(outcome), ..Data::default() };
-        Self { data, ..Self::new(Kind::Unavailable, "the server cannot do this now") }
+        Self { data: Box::new(data), ..Self::new(Kind::Unavailable, "the server cannot do this now") }
     }
 
     /// No such object, as far as the caller may know.
@@ -225,7 +232,7 @@ impl RpcError {
 
     fn conflict(reason: &'static str, message: &'static str) -> Self {
         let data = Data { reason: Some(reason), ..Data::default() };
-        Self { data, ..Self::new(Kind::Conflict, message) }
+        Self { data: Box::new(data), ..Self::new(Kind::Conflict, message) }
     }
 }
 
@@ -237,7 +244,7 @@ impl From<Denied> for RpcError {
             Denied::Scope(scope) => {
                 let data = Data { scope: Some(scope.name()), ..Data::default() };
                 let message = format!("the scope {} is needed here", scope.name());
-                Self { data, ..Self::new(Kind::Forbidden, message) }
+                Self { data: Box::new(data), ..Self::new(Kind::Forbidden, message) }
             }
         }
     }
@@ -282,7 +289,7 @@ impl From<&Refusal> for RpcError {
             Refusal::TooMany => {
                 let data = Data { retry_after_ms: Some(TOO_MANY_RETRY_MS), ..Data::default() };
                 let message = "the buyer has as many conversations open as it may";
-                Self { data, ..Self::new(Kind::RateLimited, message) }
+                Self { data: Box::new(data), ..Self::new(Kind::RateLimited, message) }
             }
             Refusal::Denied(denied) => (*denied).into(),
         }

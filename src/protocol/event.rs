@@ -276,4 +276,4 @@ fn notification(method: &'static str, params: &impl Serialize) -> Utf8Bytes {
 
 #[cfg(test)]
 #[path = "event_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -188,7 +188,6 @@ pub fn queue(place: &routing::Place) -> Queue {
 /// A body, as it was checked.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the protocol's own names")]
 #[expect(dead_code, reason = "described, never made: bodies are carried as text")]
 pub enum Body {
     Text { text: String },
@@ -201,7 +200,6 @@ pub enum Body {
 /// A message, as its receiver sees it; it is written by hand.
 #[derive(Debug, JsonSchema)]
 #[expect(dead_code, reason = "described, never made: messages are written by hand")]
-#[expect(missing_docs, reason = "the protocol's own names")]
 pub struct Message {
     pub conversation: Given,
     pub seq: u64,
@@ -234,7 +232,6 @@ pub struct From {
 
 /// A seller's desk.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(missing_docs, reason = "the protocol's own names")]
 pub struct Desk<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seller: Option<&'a str>,
@@ -327,7 +324,6 @@ impl<'a> Desk<'a> {
 
 /// A decision, whole.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(missing_docs, reason = "the protocol's own names")]
 pub struct Decision<'a> {
     pub at: At,
     pub generation: u64,

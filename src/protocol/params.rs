@@ -148,8 +148,18 @@ fn expected(said: &str) -> (Option<&str>, String) {
     }
     let words = said.rsplit_once(" at line ").map_or(said, |(words, _)| words);
     match words.rsplit_once(", expected ") {
-        Some((_, expected)) => (None, format!("expected {expected}")),
+        Some((_, expected)) => (None, format!("expected {}", in_words(expected))),
         None => (None, "expected another value".to_owned()),
+    }
+}
+
+/// The reader's names of types, for people.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u64" | "u32" | "u8" => "a whole number",
+        "a map" => "an object",
+        expected if expected.starts_with("struct ") => "an object",
+        expected => expected,
     }
 }
 

@@ -155,7 +155,6 @@ pub struct Started<'a> {
 
 /// A message was taken; it is written by hand.
 #[derive(Debug, Serialize, JsonSchema)]
-#[expect(dead_code, reason = "described, never made: it is written by hand")]
 pub struct Sent {
     pub seq: u64,
     pub at: At,

@@ -1,7 +1,7 @@
 //! What an event does to the facts. It cannot fail, and recovery takes the same way.
 
 use super::{Domain, Entry, Fresh, Run};
-use crate::model::{AccountId, ConversationId, Sender, State, Status, Timestamp, Visibility};
+use crate::model::{AccountId, ConversationId, SellerId, Sender, State, Status, Timestamp, Visibility};
 use crate::routing::conversation::{Conversation, Exclusion};
 use crate::routing::event::{Event, GroupRow, Requeue};
 use crate::routing::view::Message;
@@ -71,14 +71,7 @@ impl Domain {
                 }
             }
             Event::StatusSet { agent, status, at, .. } => self.status_set(agent, *status, *at),
-            Event::Paused { agent, seller, status, at } => {
-                let Some(agent) = self.agent_of(agent) else { return };
-                let Some(desk) = self.desk_at.get(seller).copied() else { return };
-                if let Some(post) = self.agents[agent].post_mut(desk) {
-                    post.paused = *status;
-                }
-                self.reached(agent, *at);
-            }
+            Event::Paused { agent, seller, status, at } => self.paused(agent, seller, *status, *at),
             Event::Missed { agent, missed } => {
                 if let Some(agent) = self.agent_of(agent) {
                     self.agents[agent].missed_offers = *missed;
@@ -86,6 +79,15 @@ impl Domain {
             }
             Event::Rotated { row } => self.rotated(row),
         }
+    }
+
+    fn paused(&mut self, agent: &AccountId, seller: &SellerId, status: Option<Status>, at: Timestamp) {
+        let Some(agent) = self.agent_of(agent) else { return };
+        let Some(desk) = self.desk_at.get(seller).copied() else { return };
+        if let Some(post) = self.agents[agent].post_mut(desk) {
+            post.paused = status;
+        }
+        self.reached(agent, at);
     }
 
     /// Notes which rows an event makes different.

@@ -99,9 +99,8 @@ impl Domain {
         let mut unavailable = BTreeMap::new();
         if !whole && state.members.len() > SMALL {
             let first: Vec<u32> = self.pools[state.pool].index.ordered().take(CANDIDATES).collect();
-            let there = u32::try_from(state.online).unwrap_or(0);
-            if there < members {
-                unavailable.insert(crate::routing::WhyNot::Offline, members - there);
+            if state.online < members {
+                unavailable.insert(crate::routing::WhyNot::Offline, members - state.online);
             }
             let listed = first.into_iter().map(|member| self.candidate(entry, group, member, now).1);
             return (listed.collect(), unavailable);
