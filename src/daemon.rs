@@ -32,7 +32,14 @@ const INVALID: u8 = 78;
 ///
 /// # Errors
 /// What kept it from starting.
-pub async fn run(settings: Settings, dev: bool) -> anyhow::Result<ExitCode> {
+pub async fn run(mut settings: Settings, dev: bool) -> anyhow::Result<ExitCode> {
+    if dev {
+        anyhow::ensure!(
+            settings.server.listen.ip().is_loopback(),
+            "--dev needs server.listen to be a loopback address"
+        );
+        settings.auth.dev_tokens = true;
+    }
     let clock = Arc::new(Clock::new(Timestamp::ZERO));
     let Some(directory) = read_directory(&settings, clock.now()) else { return Ok(ExitCode::from(INVALID)) };
     let keys = Arc::new(Keys::load(&settings.auth, &settings.store.path)?);
@@ -84,7 +91,7 @@ fn announce(settings: &Settings, listener: &tokio::net::TcpListener, directory: 
     }
     eprintln!("fenliu listens on {address} for {sellers} sellers, store in memory");
     if dev {
-        eprintln!("open http://{address}/; tokens: fenliu token --role staff --sub mei");
+        eprintln!("open http://{address}/ to try it out");
     }
 }
 
@@ -128,6 +135,7 @@ pub fn assemble(
         mailbox: delivery::Limits { frames: limits.outbound_queue, bytes: limits.outbound_bytes },
         operators: settings.auth.operators_on_public,
         visitors: settings.auth.visitors,
+        dev_tokens: settings.auth.dev_tokens,
     };
     (Arc::new(Site { dispatch, keys, settings, draining }), wake)
 }

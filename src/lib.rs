@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod journal;
 pub mod logs;
 pub mod model;
+pub mod pages;
 pub mod policy;
 pub mod protocol;
 pub mod routing;

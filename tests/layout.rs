@@ -19,7 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["model", "directory", "auth", "logs"]),
     ("dispatch", &["model", "policy", "directory", "routing", "protocol", "journal", "delivery", "clock"]),
     ("session", &["model", "policy", "directory", "routing", "protocol", "delivery", "dispatch", "auth"]),
-    ("server", &["protocol", "session"]),
+    ("pages", &[]),
+    ("server", &["protocol", "session", "auth", "pages"]),
 ];
 const PURE: &[&str] = &["model", "policy", "directory", "routing"];
 /// What the middle must not know: runtimes, sockets, files, clocks, random sources.

@@ -1,5 +1,7 @@
 //! The listeners: the public one, with the upgrade to WebSocket and what stands beside it, and the admin one.
 
+mod pages;
+
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use crate::session::{self, Site};
 
 const BACKLOG: u32 = 4096;
 const SUBPROTOCOL: &str = "fenliu.v1";
+const NOTHING: &str = "there is nothing here\n";
 /// How long accepting rests when there are no more files.
 const REST: Duration = Duration::from_millis(50);
 
@@ -123,12 +126,12 @@ fn route(
             reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             reply
         }
-        (&Method::GET, "/") => plain(
-            StatusCode::OK,
-            "fenliu routes customer-service chats.\n/ws  JSON-RPC 2.0 over WebSocket\n/openrpc.json  its methods\n",
-        ),
-        (_, "/ws" | "/livez" | "/openrpc.json" | "/") => plain(StatusCode::METHOD_NOT_ALLOWED, "expected GET\n"),
-        _ => plain(StatusCode::NOT_FOUND, "there is nothing here\n"),
+        (&Method::GET, "/dev.json") => {
+            pages::dev(request.headers(), ip, site).unwrap_or_else(|| plain(StatusCode::NOT_FOUND, NOTHING))
+        }
+        (&Method::GET, path) => pages::page(path, request.uri().query().unwrap_or(""), site)
+            .unwrap_or_else(|| plain(StatusCode::NOT_FOUND, NOTHING)),
+        _ => plain(StatusCode::METHOD_NOT_ALLOWED, "expected GET\n"),
     }
 }
 
@@ -222,7 +225,7 @@ fn admin_route(request: &Request<Incoming>, own: &str, draining: bool) -> Reply 
             json(StatusCode::SERVICE_UNAVAILABLE, r#"{"ready":false,"reasons":["draining"]}"#)
         }
         (&Method::GET, "/readyz") => json(StatusCode::OK, r#"{"ready":true,"reasons":[]}"#),
-        _ => plain(StatusCode::NOT_FOUND, "there is nothing here\n"),
+        _ => plain(StatusCode::NOT_FOUND, NOTHING),
     }
 }
 
@@ -232,12 +235,14 @@ fn is_no_browser(headers: &HeaderMap, own: &str) -> bool {
     if headers.contains_key(header::ORIGIN) || site.is_some_and(|site| site != "none") {
         return false;
     }
-    let Some(host) = headers.get(header::HOST) else { return true };
-    let Ok(host) = host.to_str() else { return false };
-    if host == own {
-        return true;
-    }
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    let host = headers.get(header::HOST);
+    host.is_none_or(|host| host == own) || is_loopback_host(headers)
+}
+
+/// Whether the host that is asked for is this machine by a name that no web page can point elsewhere.
+fn is_loopback_host(headers: &HeaderMap) -> bool {
+    let Some(Ok(host)) = headers.get(header::HOST).map(HeaderValue::to_str) else { return false };
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()));
     let name = name.map_or(host, |(name, _)| name).trim_start_matches('[').trim_end_matches(']');
     name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

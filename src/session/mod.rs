@@ -61,6 +61,8 @@ pub struct Settings {
     pub operators: bool,
     /// Whether anonymous buyers may.
     pub visitors: bool,
+    /// Whether the start page gives out tokens, to this machine alone.
+    pub dev_tokens: bool,
 }
 
 impl Settings {
@@ -123,8 +125,8 @@ where
     let settings = site.settings;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
-        .max_write_buffer_size(settings.mailbox.bytes.max(settings.frame) + WRITE_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_write_buffer_size((settings.mailbox.bytes.max(settings.frame) + WRITE_BUFFER) * 2)
         .max_message_size(Some(settings.frame))
         .max_frame_size(Some(settings.frame));
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;

@@ -1,0 +1,94 @@
+// Starts the console: signs in, ties store, session and views together, and draws anew when the language changes.
+
+import { fill } from "../shared/dom.js";
+import { t } from "../shared/i18n.js";
+import { takeFragment, tokens } from "../shared/token.js";
+import { Actions } from "./actions.js";
+import { Alerts } from "./alerts.js";
+import { Session } from "./session.js";
+import { listenForShortcuts } from "./shortcuts.js";
+import { Store } from "./store.js";
+import { shell } from "./views/shell.js";
+import { signIn } from "./views/signin.js";
+
+const TOKEN_KEY = "fenliu.console.token";
+
+function begin() {
+  const fragment = takeFragment();
+  if (fragment.has("token")) tokens.keep(TOKEN_KEY, fragment.get("token"));
+  const token = fragment.get("token") ?? tokens.read(TOKEN_KEY);
+  if (token) run(token, fragment);
+  else askForToken();
+}
+
+function askForToken(error) {
+  document.title = t("console.title");
+  const again = () => askForToken(error);
+  const accept = (token) => {
+    tokens.keep(TOKEN_KEY, token);
+    run(token, new URLSearchParams());
+  };
+  fill(document.body, signIn({ error, accept, redraw: again }));
+}
+
+function run(token, fragment) {
+  const store = new Store();
+  const app = { store, view: fragment.get("view") ?? "chat" };
+  app.show = (id) => {
+    app.go("chat");
+    return app.actions.show(id);
+  };
+  app.alerts = new Alerts({ store, show: app.show });
+  app.session = new Session({
+    store,
+    token,
+    alerts: app.alerts,
+    refused(error) {
+      tokens.forget(TOKEN_KEY);
+      app.leave();
+      askForToken(error);
+    },
+  });
+  app.actions = new Actions({ store, session: app.session });
+  app.refreshToken = async (fresh) => {
+    await app.session.call("session.refresh", { token: fresh });
+    tokens.keep(TOKEN_KEY, fresh);
+    app.session.token = fresh;
+    store.expiring = false;
+    store.touch("connection");
+  };
+  app.leave = () => {
+    app.undraw?.();
+    app.session.stop();
+    endShortcuts();
+  };
+  app.signOut = () => {
+    tokens.forget(TOKEN_KEY);
+    app.leave();
+    askForToken();
+  };
+  app.draw = () => {
+    app.undraw?.();
+    const drawn = shell(app);
+    app.undraw = drawn.dispose;
+    fill(document.body, drawn.element);
+  };
+  app.go = (view) => {
+    if (app.view === view) return;
+    app.view = view;
+    store.touch("view");
+  };
+  const endShortcuts = listenForShortcuts(app);
+  addEventListener("focus", () => {
+    const record = store.record(store.selected);
+    if (record && app.view === "chat") app.session.markRead(record);
+  });
+  addEventListener("popstate", () => {
+    if (store.selected && matchMedia("(max-width: 760px)").matches) app.actions.show(null);
+  });
+  app.draw();
+  app.session.start();
+}
+
+begin();
+

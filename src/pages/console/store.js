@@ -1,0 +1,203 @@
+// What the console knows: who we are, the conversations, the desks. It asks nobody and draws nothing; views subscribe by topic.
+
+import { batched } from "../shared/dom.js";
+import { Thread } from "../shared/thread.js";
+
+/** Warning and limit in seconds until the server has named a group's own by its events. */
+const REPLY_DEFAULTS = { warning: 100, overdue: 180 };
+
+export class Store {
+  #listeners = new Map();
+  #dirty = new Set();
+  #flush = batched(() => this.#tell());
+
+  constructor() {
+    this.identity = null;
+    this.status = "offline";
+    this.connection = { state: "stopped", detail: null };
+    this.skew = 0;
+    this.records = new Map();
+    this.selected = null;
+    this.desks = new Map();
+    this.thresholds = new Map();
+    this.wentOver = new Map();
+  }
+
+  /** Calls `listener` once a frame when any of the topics was touched. Gives the way to end it. */
+  on(topics, listener) {
+    const names = [].concat(topics);
+    for (const name of names) {
+      if (!this.#listeners.has(name)) this.#listeners.set(name, new Set());
+      this.#listeners.get(name).add(listener);
+    }
+    return () => names.forEach((name) => this.#listeners.get(name)?.delete(listener));
+  }
+
+  touch(...topics) {
+    for (const topic of topics) this.#dirty.add(topic);
+    this.#flush();
+  }
+
+  #tell() {
+    const listeners = new Set();
+    for (const topic of this.#dirty) for (const listener of this.#listeners.get(topic) ?? []) listeners.add(listener);
+    const topics = this.#dirty;
+    this.#dirty = new Set();
+    for (const listener of listeners) listener(topics);
+  }
+
+  /** Now by the server's clock, in milliseconds. */
+  now() {
+    return Date.now() + this.skew;
+  }
+
+  get me() {
+    return this.identity?.id ?? null;
+  }
+
+  seller(id) {
+    return this.identity?.sellers?.find((one) => one.seller === id);
+  }
+
+  /** Whether we may do something for a seller. A suspended authorization gives only what its own history allows. */
+  may(sellerId, scope) {
+    const seller = this.seller(sellerId);
+    return Boolean(seller && seller.in_force !== false && scopeHeld(seller, scope));
+  }
+
+  sellersWith(scope) {
+    return (this.identity?.sellers ?? []).filter((seller) => this.may(seller.seller, scope)).map((seller) => seller.seller);
+  }
+
+  record(id) {
+    return this.records.get(id);
+  }
+
+  /** The record of a conversation, made if there is none yet, and brought up to `conversation` unless that is older. */
+  keep(conversation) {
+    let record = this.records.get(conversation.id);
+    if (!record) {
+      record = freshRecord(conversation);
+      this.records.set(conversation.id, record);
+    } else if ((conversation.rev ?? 0) >= (record.conversation.rev ?? 0)) {
+      const { unread, offer, ...known } = conversation;
+      record.conversation = { ...record.conversation, ...known };
+      if (offer || conversation.state !== "offered") record.conversation.offer = offer;
+    }
+    if (conversation.unread !== undefined) record.unread = conversation.unread;
+    if (conversation.offer) record.offerEnds = Date.now() + conversation.offer.expires_in_s * 1000;
+    this.changed(record);
+    return record;
+  }
+
+  forget(id) {
+    const record = this.records.get(id);
+    if (!record) return;
+    record.gone = true;
+    this.records.delete(id);
+    this.touch("list", `conversation:${id}`);
+  }
+
+  /** To be called after any change of a record. */
+  changed(record) {
+    record.waitingSince = isMine(this, record) ? record.thread.waitingSince() : null;
+    this.touch("list", `conversation:${record.id}`);
+  }
+
+  mine() {
+    return [...this.records.values()].filter((record) => isMine(this, record));
+  }
+
+  offers() {
+    return [...this.records.values()].filter((record) => record.offered);
+  }
+
+  held() {
+    let held = 0;
+    for (const record of this.records.values()) if (isMine(this, record) || record.offered) held += 1;
+    return held;
+  }
+
+  /** Capacity as the desks or the session say it; null while unknown. */
+  capacity() {
+    if (this.identity?.capacity) return this.identity.capacity;
+    let capacity = null;
+    for (const desk of this.desks.values()) {
+      const mine = desk.view?.agents.find((agent) => agent.sub_account === this.me);
+      if (mine) capacity = Math.max(capacity ?? 0, mine.capacity);
+    }
+    return capacity;
+  }
+
+  /** `overdue`, `warning` or null: how urgent the answer is. */
+  urgency(record) {
+    if (!record.waitingSince) return null;
+    if (record.overdue === "overdue") return "overdue";
+    const since = Math.max(Date.parse(record.waitingSince), Date.parse(record.conversation.assigned_at ?? 0) || 0);
+    const waited = (this.now() - since) / 1000;
+    const limits = this.thresholds.get(record.conversation.group) ?? REPLY_DEFAULTS;
+    if (waited >= limits.overdue) return "overdue";
+    return record.overdue === "warning" || waited >= limits.warning ? "warning" : null;
+  }
+
+  /** Learns a group's own warning or limit from an event that came at it. */
+  learn(group, level, seconds) {
+    const known = this.thresholds.get(group) ?? { ...REPLY_DEFAULTS };
+    known[level] = Math.round(seconds);
+    this.thresholds.set(group, known);
+  }
+
+  groupName(sellerId, groupId) {
+    if (!groupId) return "";
+    const group = this.desks.get(sellerId)?.view?.groups.find((one) => one.group === groupId);
+    return group?.name ?? ownGroupName(this.seller(sellerId), groupId) ?? groupId;
+  }
+
+  agentName(sellerId, id) {
+    if (id === this.me) return this.identity.name ?? id;
+    const agent = this.desks.get(sellerId)?.view?.agents.find((one) => one.sub_account === id);
+    return agent?.name ?? id;
+  }
+}
+
+function freshRecord(conversation) {
+  return {
+    id: conversation.id,
+    conversation,
+    thread: new Thread(),
+    unread: 0,
+    draft: { reply: "", note: "" },
+    mode: "reply",
+    typing: null,
+    peerRead: 0,
+    ownRead: 0,
+    overdue: null,
+    buyer: null,
+    cause: null,
+    passedNote: null,
+    offered: false,
+    offerEnds: 0,
+    watched: false,
+    waitingSince: null,
+    preview: "idle",
+  };
+}
+
+function scopeHeld(seller, scope) {
+  const short = scope.replace(/^conversation/, "");
+  return seller.scopes.includes(scope) || seller.scopes.includes(short);
+}
+
+function ownGroupName(seller, id) {
+  const own = seller?.groups?.find((group) => (group.group ?? group.id ?? group) === id);
+  return typeof own === "object" ? own.name : undefined;
+}
+
+export function isMine(store, record) {
+  return record.conversation.state === "active" && record.conversation.agent?.id === store.me;
+}
+
+/** The buyer's name as it is shown; an id where none was given. */
+export function buyerName(conversation, fallback) {
+  return conversation.buyer?.name || fallback(conversation.buyer?.id ?? "");
+}

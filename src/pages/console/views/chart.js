@@ -1,0 +1,154 @@
+// The last hours of a desk: waiting and served, read back from the conversations; first-reply time since the page is open.
+
+import { fill, h, setText, show } from "../../shared/dom.js";
+import { svg } from "../../shared/icons.js";
+import { clockTime, duration, number, t } from "../../shared/i18n.js";
+
+const HOURS = 6;
+const BIN_MS = 600000;
+const PAGES_MAX = 5;
+const WIDTH = 900;
+const HEIGHT = 190;
+const EDGE = { left: 34, right: 40, top: 12, bottom: 24 };
+
+export function deskChart(app) {
+  const { store, session } = app;
+  const picture = h("div.chart-picture");
+  const reading = h("p.chart-reading.muted", { role: "status" });
+  const legend = h("ul.legend", {}, h("li.waiting", {}, t("chart.waiting")), h("li.served", {}, t("chart.served")), h("li.reply", {}, t("chart.reply")));
+  const element = h("div.panel.chart", {}, h("div.chart-head", {}, h("h2", {}, t("chart.title", { hours: HOURS })), legend), picture, reading);
+  const data = new Map();
+  let seller = null;
+  let timer = 0;
+
+  const open = (id) => {
+    seller = id;
+    clearInterval(timer);
+    if (!id) return;
+    read();
+    timer = setInterval(read, 60000);
+  };
+
+  const read = async () => {
+    const asked = seller;
+    if (!asked || store.connection.state !== "open") return;
+    const from = store.now() - HOURS * 3600000;
+    const found = new Map();
+    let cursor;
+    let complete = false;
+    for (let page = 0; page < PAGES_MAX; page += 1) {
+      const params = cursor ? { seller: asked, limit: 200, cursor } : { seller: asked, limit: 200 };
+      let result;
+      try {
+        result = await session.call("conversation.list", params, { background: true });
+      } catch {
+        break;
+      }
+      for (const conversation of result.conversations) found.set(conversation.id, conversation);
+      cursor = result.next;
+      const oldest = result.conversations[result.conversations.length - 1];
+      complete = !cursor || Date.parse(oldest?.started_at) < from;
+      if (complete) break;
+    }
+    const entry = entryOf(asked);
+    entry.bins = binned([...found.values()], from, store.now());
+    entry.complete = complete;
+    if (asked === seller) draw();
+  };
+
+  const entryOf = (id) => {
+    if (!data.has(id)) data.set(id, { bins: [], replies: [], complete: true });
+    return data.get(id);
+  };
+
+  /** Takes what the board says now. */
+  const sample = (id, view) => {
+    const entry = entryOf(id);
+    const value = view.today?.median_first_reply_s;
+    const now = store.now();
+    const last = entry.replies[entry.replies.length - 1];
+    if (value !== undefined && value !== null && (!last || now - last.at > 30000 || last.value !== value)) {
+      entry.replies.push({ at: now, value });
+      if (entry.replies.length > 720) entry.replies.shift();
+      if (id === seller) draw();
+    }
+  };
+
+  const draw = () => {
+    const entry = entryOf(seller);
+    fill(picture, entry.bins.length > 0 ? chart(entry, store.now()) : null);
+    const now = entry.bins[entry.bins.length - 1];
+    const served = entry.bins.reduce((total, bin) => total + bin.served, 0);
+    const reply = entry.replies[entry.replies.length - 1];
+    setText(reading, now ? t("chart.reading", { served: number(served), waiting: number(now.waiting), reply: reply ? duration(reply.value) : "–", partial: entry.complete ? "" : t("chart.partial") }) : t("chart.none"));
+    show(reading, true);
+  };
+
+  return {
+    element,
+    open,
+    sample,
+    dispose: () => clearInterval(timer),
+  };
+}
+
+/** Per ten minutes: how many were taken, and how many waited at most. */
+function binned(conversations, from, now) {
+  const bins = [];
+  for (let at = Math.floor(from / BIN_MS) * BIN_MS; at < now; at += BIN_MS) bins.push({ at, served: 0, waiting: 0 });
+  const index = (time) => Math.floor((time - bins[0].at) / BIN_MS);
+  for (const conversation of conversations) {
+    const started = Date.parse(conversation.started_at);
+    const assigned = conversation.assigned_at ? Date.parse(conversation.assigned_at) : null;
+    const ended = assigned ?? (conversation.closed_at ? Date.parse(conversation.closed_at) : now);
+    if (assigned !== null && bins[index(assigned)]) bins[index(assigned)].served += 1;
+    if (conversation.state === "left_message" || ended - started < 1000) continue;
+    for (let bin = Math.max(0, index(started)); bin <= Math.min(bins.length - 1, index(ended)); bin += 1) bins[bin].waiting += 1;
+  }
+  return bins;
+}
+
+function chart({ bins, replies }, now) {
+  const from = bins[0].at;
+  const to = bins[bins.length - 1].at + BIN_MS;
+  const top = niceTop(Math.max(4, ...bins.map((bin) => Math.max(bin.served, bin.waiting))));
+  const replyTop = niceTop(Math.max(60, ...replies.map((reply) => reply.value)));
+  const x = (at) => EDGE.left + ((at - from) / (to - from)) * (WIDTH - EDGE.left - EDGE.right);
+  const y = (value, most) => HEIGHT - EDGE.bottom - (value / most) * (HEIGHT - EDGE.top - EDGE.bottom);
+  const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t("chart.title", { hours: HOURS }), class: "chart-svg" });
+  for (const part of [0, 0.5, 1]) {
+    const line = y(top * part, top);
+    root.append(svg("line", { x1: EDGE.left, x2: WIDTH - EDGE.right, y1: line, y2: line, class: "grid" }), text(EDGE.left - 6, line + 4, Math.round(top * part), "end"));
+    if (replies.length > 0) root.append(text(WIDTH - EDGE.right + 6, line + 4, duration(replyTop * part), "start", "reply-axis"));
+  }
+  for (let at = Math.ceil(from / 3600000) * 3600000; at < to; at += 3600000) root.append(text(x(at), HEIGHT - 6, clockTime(at), "middle"));
+  const width = x(bins[0].at + BIN_MS) - x(bins[0].at);
+  for (const bin of bins) {
+    const height = HEIGHT - EDGE.bottom - y(bin.served, top);
+    if (height > 0) root.append(svg("rect", { x: x(bin.at) + width * 0.18, y: y(bin.served, top), width: width * 0.64, height, rx: 2, class: "bar" }));
+  }
+  root.append(svg("path", { d: steps(bins, x, (value) => y(value, top)), class: "waiting-line" }));
+  const seen = replies.filter((reply) => reply.at >= from && reply.at <= now);
+  if (seen.length > 0) {
+    const points = seen.map((reply) => `${x(reply.at).toFixed(1)},${y(reply.value, replyTop).toFixed(1)}`);
+    points.push(`${x(now).toFixed(1)},${y(seen[seen.length - 1].value, replyTop).toFixed(1)}`);
+    root.append(svg("polyline", { points: points.join(" "), class: "reply-line" }), svg("circle", { cx: x(now), cy: y(seen[seen.length - 1].value, replyTop), r: 3.5, class: "reply-dot" }));
+  }
+  return root;
+}
+
+function steps(bins, x, y) {
+  return bins.map((bin, index) => `${index === 0 ? "M" : "L"}${x(bin.at).toFixed(1)} ${y(bin.waiting).toFixed(1)} L${x(bin.at + BIN_MS).toFixed(1)} ${y(bin.waiting).toFixed(1)}`).join(" ");
+}
+
+function niceTop(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  for (const factor of [1, 2, 4, 5, 10]) if (factor * power >= value) return factor * power;
+  return 10 * power;
+}
+
+function text(x, y, content, anchor, kind = "") {
+  const element = svg("text", { x, y, "text-anchor": anchor, class: `axis ${kind}`.trim() });
+  element.textContent = String(content);
+  return element;
+}

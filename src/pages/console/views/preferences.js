@@ -1,0 +1,28 @@
+// Theme and language switches.
+
+import { fill, h } from "../../shared/dom.js";
+import { icon } from "../../shared/icons.js";
+import { language, setLanguage, t } from "../../shared/i18n.js";
+import { setTheme, theme } from "../../shared/settings.js";
+
+export function preferences({ redraw }) {
+  const themeButton = h("button.icon-button", { type: "button" });
+  const label = () => {
+    const next = theme() === "dark" ? "light" : "dark";
+    fill(themeButton, icon(next === "dark" ? "moon" : "sun"));
+    themeButton.setAttribute("aria-label", t(`theme.to_${next}`));
+    themeButton.title = t(`theme.to_${next}`);
+  };
+  themeButton.addEventListener("click", () => {
+    setTheme(theme() === "dark" ? "light" : "dark");
+    label();
+  });
+  label();
+  const other = language() === "zh" ? "en" : "zh";
+  const languageButton = h(
+    "button.icon-button.language",
+    { type: "button", lang: other, title: t("language.switch"), "aria-label": other === "zh" ? "中文" : "EN – English", on: { click: () => (setLanguage(other), redraw()) } },
+    other === "zh" ? "中" : "EN",
+  );
+  return h("div.preferences", {}, themeButton, languageButton);
+}
