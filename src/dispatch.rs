@@ -365,12 +365,14 @@ impl Dispatch {
             }
         }
         let notes = !matches!(peer.caller, Caller::Buyer { .. });
-        let (after, before) = match range {
+        let asked = range;
+        let (after, before) = match asked {
             protocol::Range::After(after) => (Some(after), None),
             protocol::Range::Before(before) => (None, Some(before)),
         };
         let range = Range { conversation, after, before, limit: limit as usize, notes };
-        let history = self.journal.history(range).await.map_err(|_| unavailable())?;
+        let mut history = self.journal.history(range).await.map_err(|_| unavailable())?;
+        history.more |= protocol::shorten(&mut history.messages, asked);
         Ok(now(move |to| protocol::history(&to.id, to.class, &history.messages, history.more)))
     }
 

@@ -21,7 +21,8 @@ pub use object::{Identity, Membership, ServerLimits};
 pub use openrpc::document;
 pub use params::{Client, Visitor};
 pub use reply::{
-    Opened, batch, decisions, done, error_reply, history, list, opened, pong, raw, refreshed, reply, unavailable_reply,
+    Opened, batch, decisions, done, error_reply, history, list, opened, pong, raw, refreshed, reply, shorten,
+    unavailable_reply,
 };
 
 /// A side of the protocol: what is told is serialised once for each.

@@ -14,6 +14,11 @@ use crate::model::{ConversationId, SessionId, Status, Timestamp};
 use crate::policy::Method;
 use crate::routing::{self, Outcome, Refusal, View};
 
+/// What a message is without its body, about.
+const MESSAGE_BYTES: usize = 320;
+/// How long a page of messages may be, about: well below what a mailbox holds.
+const PAGE_BYTES_MAX: usize = 400 * 1024;
+
 /// The reply to a command.
 pub fn reply(id: &RawValue, method: Method, class: Class, answer: &Result<Outcome, Refusal>) -> Utf8Bytes {
     match answer {
@@ -61,6 +66,30 @@ pub fn raw(id: &RawValue, json: &str) -> Utf8Bytes {
 /// The result of what is done without anything to say.
 pub fn done(id: &RawValue) -> Utf8Bytes {
     raw(id, "{}")
+}
+
+/// Leaves out of a page what would make it longer than a reader is granted, at the end that can be read on from; at
+/// least one message stays. Whether something was left out.
+pub fn shorten(messages: &mut Vec<routing::Message>, range: super::Range) -> bool {
+    let bytes = |message: &routing::Message| message.body.as_json().len() + MESSAGE_BYTES;
+    let count = messages.len();
+    let mut left = PAGE_BYTES_MAX;
+    let mut fits = |message: &routing::Message| {
+        let fitting = left >= bytes(message);
+        left = left.saturating_sub(bytes(message));
+        fitting
+    };
+    match range {
+        super::Range::After(_) => {
+            let fitting = messages.iter().take_while(|message| fits(message)).count();
+            messages.truncate(fitting.max(1));
+        }
+        super::Range::Before(_) => {
+            let fitting = messages.iter().rev().take_while(|message| fits(message)).count();
+            messages.drain(..count.saturating_sub(fitting.max(1)));
+        }
+    }
+    messages.len() < count
 }
 
 /// A page of messages.

@@ -70,6 +70,27 @@ fn pages_are_written_whole() {
 }
 
 #[test]
+fn a_page_of_long_messages_is_cut_where_it_can_be_read_on() {
+    use crate::protocol::Range;
+    let long = |seq| routing::Message {
+        seq,
+        body: crate::model::Body::from_checked(format!("\"{}\"", "x".repeat(100_000))),
+        ..message(Sender::System, Visibility::All)
+    };
+    let page: Vec<_> = (1..=10).map(long).collect();
+    let cut = |range| {
+        let mut page = page.clone();
+        let more = shorten(&mut page, range);
+        (page.iter().map(|message| message.seq).collect::<Vec<_>>(), more)
+    };
+
+    assert_eq!(cut(Range::After(0)), (vec![1, 2, 3, 4], true));
+    assert_eq!(cut(Range::Before(11)), (vec![7, 8, 9, 10], true));
+    assert!(!shorten(&mut vec![long(1)], Range::After(0)));
+    assert!(!shorten(&mut Vec::new(), Range::Before(1)));
+}
+
+#[test]
 fn a_batch_is_answered_by_a_batch_or_by_nothing() {
     assert_eq!(batch(&[]), None);
     assert_eq!(batch(&["1".into(), "2".into()]).unwrap().as_str(), "[1,2]");
