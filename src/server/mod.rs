@@ -129,7 +129,7 @@ fn route(
         (&Method::GET, "/dev.json") => {
             pages::dev(request.headers(), ip, site).unwrap_or_else(|| plain(StatusCode::NOT_FOUND, NOTHING))
         }
-        (&Method::GET, path) => pages::page(path, request.uri().query().unwrap_or(""), site)
+        (&Method::GET | &Method::HEAD, path) => pages::page(path, request.uri().query().unwrap_or(""), site)
             .unwrap_or_else(|| plain(StatusCode::NOT_FOUND, NOTHING)),
         _ => plain(StatusCode::METHOD_NOT_ALLOWED, "expected GET\n"),
     }
