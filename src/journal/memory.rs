@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures::FutureExt;
 use parking_lot::Mutex;
@@ -23,6 +24,7 @@ pub struct Memory {
     shards: Vec<Mutex<HashMap<ConversationId, Kept>>>,
     hasher: RandomState,
     rest: Mutex<Rest>,
+    last_time: AtomicI64,
 }
 
 #[derive(Default)]
@@ -43,13 +45,12 @@ struct Rest {
     groups: BTreeMap<(Option<SellerId>, Option<GroupId>), GroupRow>,
     audit: Vec<Audit>,
     accepted: Option<Arc<Accepted>>,
-    last_time: Timestamp,
 }
 
 impl Default for Memory {
     fn default() -> Self {
         let shards = std::iter::repeat_with(Mutex::default).take(SHARDS as usize).collect();
-        Self { shards, hasher: RandomState::new(), rest: Mutex::default() }
+        Self { shards, hasher: RandomState::new(), rest: Mutex::default(), last_time: AtomicI64::new(0) }
     }
 }
 
@@ -78,7 +79,7 @@ impl Memory {
                 _ => {}
             }
         }
-        let mut idle = true;
+        self.last_time.fetch_max(at.micros(), Ordering::Relaxed);
         for row in rows {
             match row {
                 Row::Tail { conversation, rev, first_reply_at, tail } => self.with(conversation, |kept| {
@@ -86,15 +87,8 @@ impl Memory {
                         (kept.rev, kept.first_reply_at, kept.tail) = (rev, first_reply_at, tail);
                     }
                 }),
-                row => {
-                    idle = false;
-                    self.keep_row(row);
-                }
+                row => self.keep_row(row),
             }
-        }
-        if !idle {
-            let mut rest = self.rest.lock();
-            rest.last_time = rest.last_time.max(at);
         }
     }
 
@@ -188,7 +182,11 @@ impl Memory {
         let rest = self.rest.lock();
         let (agents, groups) = (rest.agents.values().cloned().collect(), rest.groups.values().cloned().collect());
         let table = routing::Recovered { conversations, agents, groups };
-        Recovered { table, last_time: rest.last_time, accepted: rest.accepted.as_deref().cloned() }
+        Recovered {
+            table,
+            last_time: Timestamp::from_micros(self.last_time.load(Ordering::Relaxed)),
+            accepted: rest.accepted.as_deref().cloned(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod conformance;
 mod memory;
+mod sqlite;
 mod writer;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::model::{
 use crate::routing::{self, Batch, Conversation, Decision, Message, Past, Resent};
 
 pub use memory::Memory;
+pub use sqlite::{Durability, Sqlite};
 pub use writer::{Fate, Position, Settings, Slot, Unavailable, Void, Writer};
 
 /// One thing to be written: all of it, or nothing.

@@ -1,0 +1,235 @@
+//! The embedded journal: SQLite, with one writer and a few readers.
+//! What is recorded and when is not decided here; the order is that of the writer's positions.
+
+mod keep;
+mod reads;
+mod schema;
+mod sink;
+mod stored;
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use tokio::sync::Semaphore;
+
+use super::{Again, Audited, Filter, History, Journal, Known, Listed, Range, Reading, Recovered, Sink, StoreError};
+use crate::model::{BuyerKey, ConversationId, SellerId, Timestamp};
+use crate::routing::{Conversation, Decision, Resent};
+
+/// How many reads are under way at once; the next ones wait.
+const READERS: usize = 4;
+/// How long one connection waits for another.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// What an acknowledgement promises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// It is on the disk.
+    #[default]
+    Full,
+    /// It is with the operating system.
+    Normal,
+}
+
+/// A store in a directory of its own.
+pub struct Sqlite {
+    place: Arc<Place>,
+    readers: Arc<Readers>,
+}
+
+/// The directory and what is in it.
+struct Place {
+    directory: PathBuf,
+    durability: Durability,
+    /// Held for as long as the store is open: one daemon to a directory.
+    _lock: File,
+}
+
+struct Readers {
+    permits: Semaphore,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Sqlite {
+    /// Opens the store in a directory, which is made if it is not there. The second is its writing end.
+    ///
+    /// # Errors
+    /// [`StoreError`]: it is in use, of a later version, damaged, behind what was acknowledged, or cannot be opened.
+    pub fn open(directory: &Path, durability: Durability) -> Result<(Self, impl Sink + use<>), StoreError> {
+        let lock = lock(directory)?;
+        let place = Arc::new(Place { directory: directory.to_owned(), durability, _lock: lock });
+        let sink = sink::SqliteSink::open(Arc::clone(&place))?;
+        let readers = Arc::new(Readers { permits: Semaphore::new(READERS), idle: Mutex::default() });
+        Ok((Self { place, readers }, sink))
+    }
+
+    /// The version of SQLite that is linked.
+    pub fn version() -> &'static str {
+        rusqlite::version()
+    }
+
+    /// Writes a copy of the whole store to a file that must not exist, while the store is in use.
+    ///
+    /// # Errors
+    /// That it cannot be read, or the copy not be written.
+    pub fn backup(&self, to: PathBuf) -> Reading<'_, ()> {
+        self.read(move |connection| {
+            let to = to.to_str().ok_or_else(|| StoreError::Failed("the name of the copy is no text".to_owned()))?;
+            connection.execute("VACUUM INTO ?", [to]).map(|_| ()).map_err(failed)
+        })
+    }
+
+    /// Deletes the conversations that closed before a time, a few at once. How many those were.
+    ///
+    /// # Errors
+    /// That it cannot be written; what was deleted until then stays so.
+    pub fn forget_before(&self, before: Timestamp) -> Reading<'_, u64> {
+        self.delete(move |connection| keep::forget_before(connection, before))
+    }
+
+    /// Deletes everything closed of a buyer. How many conversations that were. Its open ones have to be closed first.
+    ///
+    /// # Errors
+    /// That it cannot be written; what was deleted until then stays so.
+    pub fn erase(&self, buyer: BuyerKey) -> Reading<'_, u64> {
+        self.delete(move |connection| keep::erase(connection, &buyer))
+    }
+
+    fn delete(
+        &self,
+        delete: impl FnOnce(&mut Connection) -> Result<u64, StoreError> + Send + 'static,
+    ) -> Reading<'_, u64> {
+        let place = Arc::clone(&self.place);
+        async move {
+            let deleting = tokio::task::spawn_blocking(move || delete(&mut place.connect()?));
+            deleting.await.map_err(|error| StoreError::Failed(error.to_string()))?
+        }
+        .boxed()
+    }
+
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Reading<'_, T> {
+        async move {
+            let unusable = |error: &dyn std::fmt::Display| StoreError::Failed(error.to_string());
+            let _permit = self.readers.permits.acquire().await.map_err(|error| unusable(&error))?;
+            let (place, readers) = (Arc::clone(&self.place), Arc::clone(&self.readers));
+            let reading = tokio::task::spawn_blocking(move || {
+                let idle = readers.idle.lock().pop();
+                let connection = idle.map_or_else(|| place.connect_to_read(), Ok)?;
+                let result = read(&connection);
+                // One that failed may have lost its file: the next read opens another.
+                if result.is_ok() {
+                    readers.idle.lock().push(connection);
+                }
+                result
+            });
+            reading.await.map_err(|error| unusable(&error))?
+        }
+        .boxed()
+    }
+}
+
+impl Journal for Sqlite {
+    fn history(&self, range: Range) -> Reading<'_, History> {
+        self.read(move |connection| reads::history(connection, range))
+    }
+
+    fn closed(&self, conversation: ConversationId) -> Reading<'_, Option<Conversation>> {
+        self.read(move |connection| reads::closed(connection, conversation))
+    }
+
+    fn last_of(&self, buyer: &BuyerKey, seller: &SellerId) -> Reading<'_, Known> {
+        let (buyer, seller) = (buyer.clone(), seller.clone());
+        self.read(move |connection| reads::last_of(connection, &buyer, &seller))
+    }
+
+    fn list(&self, filter: Filter, cursor: Option<ConversationId>, limit: usize) -> Reading<'_, Listed> {
+        self.read(move |connection| reads::list(connection, &filter, cursor, limit))
+    }
+
+    fn resent(&self, again: Again) -> Reading<'_, Option<Resent>> {
+        self.read(move |connection| reads::resent(connection, &again))
+    }
+
+    fn decisions(&self, conversation: ConversationId) -> Reading<'_, Vec<Arc<Decision>>> {
+        self.read(move |connection| reads::decisions(connection, conversation))
+    }
+
+    fn audit(&self, after: u64, limit: usize) -> Reading<'_, Vec<Audited>> {
+        self.read(move |connection| reads::audit(connection, after, limit))
+    }
+
+    fn open(&self) -> Reading<'_, Recovered> {
+        self.read(reads::recovered)
+    }
+}
+
+impl Place {
+    fn database(&self) -> PathBuf {
+        self.directory.join("fenliu.db")
+    }
+
+    fn connect(&self) -> Result<Connection, StoreError> {
+        let connection = Connection::open(self.database()).map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(failed)?;
+        let wanted = if self.durability == Durability::Full { 2 } else { 1 };
+        connection.pragma_update(None, "synchronous", wanted).map_err(failed)?;
+        let found: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(failed)?;
+        if mode != "wal" || found != wanted {
+            return Err(StoreError::Failed("SQLite does not keep the wanted durability here".to_owned()));
+        }
+        connection.pragma_update(None, "cache_size", -65_536).map_err(failed)?;
+        schema::prepare(&connection)?;
+        Ok(connection)
+    }
+
+    fn connect_to_read(&self) -> Result<Connection, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(self.database(), flags).map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(32);
+        Ok(connection)
+    }
+
+    fn durable_file(&self) -> io::Result<File> {
+        File::options().read(true).write(true).create(true).truncate(false).open(self.directory.join("durable"))
+    }
+
+    /// How many commits were durable when the last one was acknowledged, as far as that is known.
+    fn acknowledged(&self) -> u64 {
+        let text = std::fs::read_to_string(self.directory.join("durable")).unwrap_or_default();
+        text.trim().parse().unwrap_or(0)
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let cannot = |error: io::Error| StoreError::Failed(format!("{}: {error}", directory.display()));
+    std::fs::create_dir_all(directory).map_err(cannot)?;
+    let name = directory.join("lock");
+    let lock = File::options().write(true).create(true).truncate(false).open(name).map_err(cannot)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+        Err(TryLockError::Error(error)) => Err(cannot(error)),
+    }
+}
+
+fn failed(error: rusqlite::Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error.to_string()),
+        _ => StoreError::Failed(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
