@@ -1,5 +1,6 @@
 //! The daemon: everything put together, from the settings to the last session.
 
+use std::os::unix::fs::DirBuilderExt;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +14,13 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::config::load;
-use crate::config::settings::{Settings, StoreKind};
+use crate::config::settings::{self, Settings, StoreKind};
 use crate::delivery::{self, Lanes, Registry};
 use crate::directory::{self, Directory, Unbound};
 use crate::dispatch::Dispatch;
-use crate::journal::{Journal, Memory, Writer};
+use crate::journal::{self, Durability, Journal, Memory, Sqlite, Writer};
 use crate::model::Timestamp;
-use crate::routing::{self, Recovered, Table};
+use crate::routing::{self, Table};
 use crate::session::{self, Site};
 use crate::{protocol, server};
 
@@ -40,7 +41,8 @@ pub async fn run(mut settings: Settings, dev: bool) -> anyhow::Result<ExitCode> 
         );
         settings.auth.dev_tokens = true;
     }
-    let clock = Arc::new(Clock::new(Timestamp::ZERO));
+    let store = Store::open(&settings.store).await?;
+    let clock = Arc::new(Clock::new(store.recovered.last_time));
     let Some(directory) = read_directory(&settings, clock.now()) else { return Ok(ExitCode::from(INVALID)) };
     let keys = Arc::new(Keys::load(&settings.auth, &settings.store.path)?);
     let listener = server::bind(settings.server.listen).context("server.listen")?;
@@ -48,7 +50,7 @@ pub async fn run(mut settings: Settings, dev: bool) -> anyhow::Result<ExitCode> 
     announce(&settings, &listener, &directory, dev);
 
     let (stop, draining, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-    let (site, wake) = assemble(&settings, directory, keys, clock, draining.clone());
+    let (site, wake) = assemble(&settings, directory, keys, clock, store, draining.clone());
     tokio::spawn(keep_time(Arc::clone(&site), wake, stop.clone()));
     tokio::spawn(server::admin(admin, draining.clone(), stop.clone()));
     tokio::spawn(server::public(
@@ -86,12 +88,56 @@ fn read_directory(settings: &Settings, now: Timestamp) -> Option<Arc<Directory>>
 fn announce(settings: &Settings, listener: &tokio::net::TcpListener, directory: &Directory, dev: bool) {
     let address = listener.local_addr().unwrap_or(settings.server.listen);
     let sellers = directory.sellers.len();
-    if settings.store.kind == StoreKind::Sqlite {
-        eprintln!("warning: this version has no durable store yet: what it holds is lost when it stops");
-    }
-    eprintln!("fenliu listens on {address} for {sellers} sellers, store in memory");
+    let store = match settings.store.kind {
+        StoreKind::Sqlite => settings.store.path.display().to_string(),
+        StoreKind::Memory => "memory".into(),
+    };
+    eprintln!("fenliu listens on {address} for {sellers} sellers, store in {store}");
     if dev {
         eprintln!("open http://{address}/ to try it out");
+    }
+}
+
+/// What is written to and read from, and what was in it.
+pub struct Store {
+    writer: Writer,
+    journal: Arc<dyn Journal>,
+    recovered: journal::Recovered,
+}
+
+impl Store {
+    /// One that keeps nothing over a restart.
+    pub fn memory() -> Self {
+        let memory = Arc::new(Memory::default());
+        let writer = Writer::inline(Arc::clone(&memory));
+        Self { writer, journal: memory, recovered: journal::Recovered::default() }
+    }
+
+    /// The store that the settings name.
+    ///
+    /// # Errors
+    /// It is damaged, in use, or cannot be had.
+    pub async fn open(settings: &settings::Store) -> anyhow::Result<Self> {
+        if settings.kind == StoreKind::Memory {
+            return Ok(Self::memory());
+        }
+        let durability = match settings.durability {
+            settings::Durability::Full => Durability::Full,
+            settings::Durability::Normal => Durability::Normal,
+        };
+        let mut folder = std::fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700).create(&settings.path).context("store.path")?;
+        let (sqlite, sink) = Sqlite::open(&settings.path, durability)?;
+        tracing::info!(sqlite = Sqlite::version(), path = %settings.path.display(), "the store is open");
+        let recovered = Journal::open(&sqlite).await?;
+        let limits = journal::Settings { slot_wait: settings.slot_wait, ..journal::Settings::default() };
+        // What was void cannot be taken out of the running table: a start from the store is the way back.
+        let stop = Box::new(|_: journal::Recovered, _: &dyn Fn()| {
+            tracing::error!("a record could not be written: stopping, so that a start recovers what is kept");
+            std::process::exit(1);
+        });
+        let (writer, _thread) = Writer::threaded(sink, limits, stop)?;
+        Ok(Self { writer, journal: Arc::new(sqlite), recovered })
     }
 }
 
@@ -101,10 +147,10 @@ pub fn assemble(
     directory: Arc<Directory>,
     keys: Arc<Keys>,
     clock: Arc<Clock>,
+    store: Store,
     draining: CancellationToken,
 ) -> (Arc<Site>, Arc<Notify>) {
-    let memory = Arc::new(Memory::default());
-    let writer = Writer::inline(Arc::clone(&memory));
+    let Store { writer, journal, recovered } = store;
     let (lanes, _) = Lanes::start(delivery::Settings::default(), &writer);
     let wake = Arc::new(Notify::new());
     let limits = &settings.limits;
@@ -113,8 +159,7 @@ pub fn assemble(
         conversations_per_buyer: limits.conversations_per_buyer,
     };
     let woken = Arc::clone(&wake);
-    let table = Table::new(directory, core, Recovered::default(), clock.now(), move || woken.notify_one());
-    let journal: Arc<dyn Journal> = memory;
+    let table = Table::new(directory, core, recovered.table, clock.now(), move || woken.notify_one());
     let dispatch = Dispatch {
         table: Arc::new(table),
         journal,

@@ -83,7 +83,14 @@ impl Daemon {
         let listener = server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
-        let (site, wake) = daemon::assemble(&settings, directory, Arc::clone(&keys), Arc::clone(&clock), draining);
+        let (site, wake) = daemon::assemble(
+            &settings,
+            directory,
+            Arc::clone(&keys),
+            Arc::clone(&clock),
+            daemon::Store::memory(),
+            draining,
+        );
         tokio::spawn(daemon::keep_time(Arc::clone(&site), wake, stop.clone()));
         let public = server::Settings {
             allowed_origins: Vec::new(),
