@@ -160,15 +160,8 @@ pub fn assemble(
     };
     let woken = Arc::clone(&wake);
     let table = Table::new(directory, core, recovered.table, clock.now(), move || woken.notify_one());
-    let dispatch = Dispatch {
-        table: Arc::new(table),
-        journal,
-        writer,
-        lanes,
-        registry: Arc::new(Registry::default()),
-        clock,
-        conversations_per_buyer: limits.conversations_per_buyer,
-    };
+    let dispatch =
+        Dispatch { table: Arc::new(table), journal, writer, lanes, registry: Arc::new(Registry::default()), clock };
     let settings = session::Settings {
         protocol: protocol::Limits { depth: limits.depth, batch: limits.batch, text: limits.text },
         frame: limits.frame,

@@ -68,8 +68,6 @@ pub struct Dispatch {
     pub registry: Arc<Registry>,
     /// The time.
     pub clock: Arc<Clock>,
-    /// How many conversations a buyer may have open; 0: no limit.
-    pub conversations_per_buyer: u32,
 }
 
 impl Dispatch {
@@ -254,11 +252,6 @@ impl Dispatch {
             return Err(Refusal::NotFound.into());
         }
         let domain = self.table.domain_of_seller(&seller).ok_or(Refusal::NotFound)?;
-        let open = self.table.conversations_of_buyer(&profile.key);
-        let limit = self.conversations_per_buyer as usize;
-        if limit > 0 && open.len() >= limit {
-            return Err(Refusal::TooMany.into());
-        }
         let past = self.past(profile, &seller).await?;
         let start = Start {
             conversation: self.clock.conversation_id(self.clock.now()),
@@ -268,6 +261,7 @@ impl Dispatch {
             context: call.context,
             message: call.message,
             past,
+            open: self.table.conversations_of_buyer(&profile.key).len(),
         };
         self.act(domain, peer, Command::Start(Box::new(start)), to).await
     }

@@ -48,6 +48,8 @@ pub struct Start {
     pub message: Option<NewMessage>,
     /// What is known of the two.
     pub past: Past,
+    /// How many conversations the buyer has open, over all sellers.
+    pub open: usize,
 }
 
 /// To whom a conversation is handed.

@@ -147,3 +147,15 @@ async fn an_offline_agent_with_conversations_is_told_so_and_reroute_hands_them_o
     assert_eq!(done["status"], "offline");
     assert_eq!((assigned["conversation"]["id"].clone(), assigned["cause"].clone()), (id, json!("agent_lost")));
 }
+
+#[tokio::test]
+async fn a_buyer_at_its_limit_is_given_its_open_conversation_back() {
+    let daemon = Daemon::start().await;
+    let mut ann = daemon.buyer("ann").await;
+
+    let first = ann.call("conversation.start", json!({"seller": "tea"})).await;
+    let again = ann.call("conversation.start", json!({"shop": "shop-1"})).await;
+
+    assert_eq!(again["resumed"], true);
+    assert_eq!(again["conversation"]["id"], first["conversation"]["id"]);
+}

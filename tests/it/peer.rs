@@ -77,6 +77,7 @@ impl Daemon {
         let data = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         settings.limits.requests_per_second = 0;
+        settings.limits.conversations_per_buyer = 1;
         let clock = Arc::new(Clock::new(Timestamp::ZERO));
         let directory = Arc::new(Directory::from_toml(ROUTING, clock.now()).unwrap());
         let keys = Arc::new(Keys::load(&settings.auth, data.path()).unwrap());

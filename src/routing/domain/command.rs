@@ -169,6 +169,10 @@ impl Domain {
         if self.desks[desk].seller.status == crate::directory::ShopStatus::Closed {
             return Err(Refusal::ShopClosed);
         }
+        let limit = self.settings.conversations_per_buyer as usize;
+        if limit > 0 && start.open >= limit {
+            return Err(Refusal::TooMany);
+        }
         let group = self.group_id(desk, self.desks[desk].default_group).clone();
         let mut entry = Entry::new(beginning(start, group, now), desk, self.desks[desk].default_group, false);
         let text = start.message.as_ref().and_then(|message| message.text.as_deref());

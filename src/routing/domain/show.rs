@@ -159,6 +159,7 @@ impl Domain {
             context: Arc::clone(&hypothesis.context),
             message: None,
             past: Past { recent: hypothesis.past.recent.clone() },
+            open: 0,
         };
         let group = self.group_id(at, desk.default_group).clone();
         let mut entry = Entry::new(beginning(&start, group, now), at, desk.default_group, true);
