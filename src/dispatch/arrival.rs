@@ -1,0 +1,95 @@
+//! How a session comes and goes: what it is told begins and ends at a definite place in the order.
+
+use std::sync::Arc;
+
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::{Dispatch, unavailable};
+use crate::delivery::{Item, Peer, ReplyTo};
+use crate::directory::DomainId;
+use crate::model::{Caller, Status};
+use crate::protocol::RpcError;
+use crate::routing::{Actor, Command, Outcome, View};
+
+impl Dispatch {
+    /// Opens a session: what `made` makes of everything open that concerns the caller is its first frame.
+    ///
+    /// # Errors
+    /// The journal cannot be written now.
+    pub async fn open(
+        &self,
+        peer: &Arc<Peer>,
+        status: Option<Status>,
+        to: ReplyTo,
+        made: impl FnOnce(&ReplyTo, Vec<Arc<View>>, Option<Status>) -> Utf8Bytes + Send + 'static,
+    ) -> Result<(), RpcError> {
+        self.registry.add(Arc::clone(peer));
+        let domains = match &peer.caller {
+            Caller::Staff { account, .. } => self.table.domain_of_agent(account).into_iter().collect(),
+            Caller::Buyer { key, .. } => self.table.domains_of_buyer(key),
+            Caller::Operator { .. } => Vec::new(),
+        };
+        let (mut views, mut now) = (Vec::new(), None);
+        for domain in domains {
+            let (seen, status) = self.arrive(domain, peer, status).await?;
+            views.extend(seen);
+            now = now.or(status);
+        }
+        if matches!(peer.caller, Caller::Buyer { .. }) {
+            self.lanes.attach_everywhere(peer).await;
+        }
+        self.settled().await?;
+        let text = made(&to, views, now);
+        to.mailbox.push_first(to.slot, text);
+        Ok(())
+    }
+
+    /// Arrives in a domain: its lane tells the session everything from just behind what is shown.
+    async fn arrive(
+        &self,
+        domain: DomainId,
+        peer: &Arc<Peer>,
+        status: Option<Status>,
+    ) -> Result<(Vec<Arc<View>>, Option<Status>), RpcError> {
+        let slot = self.writer.slot().await.map_err(|_| unavailable())?;
+        let attach = self.lanes.reserve(domain).await;
+        let done = self.lanes.reserve(domain).await;
+        let command = match &peer.caller {
+            Caller::Buyer { .. } => Command::BuyerPresence { online: true },
+            _ => Command::Arrive { session: peer.session, status },
+        };
+        let actor = Actor { caller: Some(&peer.caller), session: Some(peer.session) };
+        let (result, more) = self.table.act(domain, &actor, command, self.clock.now(), |acted| {
+            let position = acted.batch.map(|batch| slot.append(batch));
+            attach.send(Item::Attach { peer: Arc::clone(peer) });
+            done.send(Item::Done { position, outgoing: acted.outgoing, reply: None });
+            (acted.result, acted.more)
+        });
+        if more {
+            self.go_on(domain).await;
+        }
+        match result {
+            Ok(Outcome::Arrived { conversations, status }) => Ok((conversations, status)),
+            _ => Ok((Vec::new(), None)),
+        }
+    }
+
+    /// A session has ended.
+    pub async fn leave(&self, peer: &Arc<Peer>) {
+        let left = self.registry.remove(peer.session).unwrap_or(0);
+        self.lanes.detach_everywhere(peer.session).await;
+        let (domains, command) = match &peer.caller {
+            Caller::Staff { account, .. } => {
+                let domain = self.table.domain_of_agent(account);
+                (domain.into_iter().collect(), Command::Leave { session: peer.session })
+            }
+            Caller::Buyer { key, .. } if left == 0 => {
+                (self.table.domains_of_buyer(key), Command::BuyerPresence { online: false })
+            }
+            _ => return,
+        };
+        for domain in domains {
+            let _ = self.act(domain, peer, command.clone(), &mut None).await;
+        }
+    }
+}
