@@ -134,11 +134,21 @@ fn decision() -> Decision {
     }
 }
 
+fn accepted(generation: u64) -> Accepted {
+    let files = vec![("a.toml".into(), "x".into()), ("b.toml".into(), format!("# {generation}").into())];
+    Accepted { generation, files, unbound: [("tea".into(), "bo".into())].into() }
+}
+
+fn audit(action: &str) -> Audit {
+    Audit { at: Timestamp::from_micros(3), by: "root".into(), action: action.into(), detail: "{}".into() }
+}
+
 /// Runs the whole suite on stores that begin empty.
 pub(super) async fn check(mut empty: impl FnMut() -> Store) {
     history_is_read_by_range(&empty()).await;
     notes_are_read_only_where_asked_for(&empty()).await;
     what_is_open_is_recovered_and_nothing_else(&empty()).await;
+    a_configuration_is_recorded_with_who_changed_it(&empty()).await;
     a_closed_conversation_is_found_as_it_closed(&empty()).await;
     conversations_are_listed_newest_first(&empty()).await;
     a_message_is_known_again_by_sender_and_client_id(&empty()).await;
@@ -209,8 +219,8 @@ async fn what_is_open_is_recovered_and_nothing_else(store: &Store) {
         Row::Group(group.clone()),
     ];
     store.batch(Vec::new(), rows).await;
-    let accepted = Accepted { generation: 4, files: vec![("a.toml".into(), "x".into())], unbound: Default::default() };
-    store.write(Write::Accepted(Arc::new(accepted.clone()))).await;
+    store.write(Write::Accepted(Arc::new(accepted(3)))).await;
+    store.write(Write::Accepted(Arc::new(accepted(4)))).await;
 
     let Recovered { table, last_time, accepted: found } = store.journal.open().await.unwrap();
 
@@ -218,7 +228,20 @@ async fn what_is_open_is_recovered_and_nothing_else(store: &Store) {
     assert_eq!(table.agents, [agent]);
     assert_eq!(table.groups, [group]);
     assert_eq!(last_time, Timestamp::from_micros(9_000));
-    assert_eq!(found, Some(accepted));
+    assert_eq!(found, Some(accepted(4)));
+}
+
+async fn a_configuration_is_recorded_with_who_changed_it(store: &Store) {
+    assert_eq!(store.journal.open().await.unwrap().accepted, None);
+
+    let both = vec![Write::Accepted(Arc::new(accepted(5))), Write::Audit(audit("account.unbind"))];
+    store.write(Write::All(both)).await;
+
+    let found = store.journal.open().await.unwrap().accepted.unwrap();
+    assert_eq!(found, accepted(5));
+    assert!(found.unbound.contains(&("tea".into(), "bo".into())));
+    let entries = store.journal.audit(0, 9).await.unwrap();
+    assert_eq!(entries.iter().map(|found| &*found.entry.action).collect::<Vec<_>>(), ["account.unbind"]);
 }
 
 async fn a_closed_conversation_is_found_as_it_closed(store: &Store) {
@@ -298,12 +321,6 @@ async fn decisions_and_audit_come_back_in_order(store: &Store) {
         let decision = Arc::new(decision.clone());
         store.batch(vec![Event::Decided { conversation: ConversationId(1), decision }], Vec::new()).await;
     }
-    let audit = |action: &str| Audit {
-        at: Timestamp::from_micros(3),
-        by: "root".into(),
-        action: action.into(),
-        detail: "{}".into(),
-    };
     store.write(Write::Audit(audit("account.unbind"))).await;
     store.write(Write::Audit(audit("account.bind"))).await;
 

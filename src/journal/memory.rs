@@ -61,6 +61,7 @@ impl Memory {
             Write::Batch(batch) => self.keep_batch(batch),
             Write::Accepted(accepted) => self.rest.lock().accepted = Some(accepted),
             Write::Audit(entry) => self.rest.lock().audit.push(entry),
+            Write::All(writes) => writes.into_iter().for_each(|write| self.keep(write)),
         }
     }
 

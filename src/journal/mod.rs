@@ -30,6 +30,8 @@ pub enum Write {
     Accepted(Arc<Accepted>),
     /// An operator, or one with an operator's reach, did something that is remembered.
     Audit(Audit),
+    /// All of these, in this order: a change of the configuration and the entry that says who made it.
+    All(Vec<Write>),
 }
 
 /// An entry of the audit log, before it has a number.
@@ -52,7 +54,7 @@ pub struct Recovered {
     pub table: routing::Recovered,
     /// The time of the last record.
     pub last_time: Timestamp,
-    /// The accepted routing configuration.
+    /// The accepted routing configuration: a start is judged against it. `None` before the first one.
     pub accepted: Option<Accepted>,
 }
 

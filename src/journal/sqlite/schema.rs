@@ -107,7 +107,7 @@ CREATE TABLE rotation (
   PRIMARY KEY (seller, team)
 ) STRICT, WITHOUT ROWID;
 
--- The accepted routing configurations; the last one counts.
+-- The latest accepted routing configurations; the last one counts.
 CREATE TABLE accepted (
   generation INTEGER PRIMARY KEY,
   detail     TEXT NOT NULL                   -- JSON: files and unbindings

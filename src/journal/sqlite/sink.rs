@@ -10,6 +10,7 @@ use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
 
 use super::stored::{Detail, Trace, json, state_name};
 use super::{Place, failed, reads};
+use crate::directory::Accepted;
 use crate::journal::{Audit, Position, Recovered, Sink, StoreError, Write};
 use crate::model::{AccountId, ConversationId, GroupId, SellerId, Sender, State, Status, Timestamp, Visibility};
 use crate::routing::{AgentRow, Conversation, Event, GroupRow, Message, Row, Tail};
@@ -18,6 +19,8 @@ use crate::routing::{AgentRow, Conversation, Event, GroupRow, Message, Row, Tail
 const CHECKPOINT_PAGES: u32 = 8192;
 /// How many statements are kept prepared.
 const STATEMENTS: usize = 64;
+/// How many accepted configurations are kept, for people who want to see an earlier one.
+const GENERATIONS: i64 = 16;
 
 const TAIL: &str = "INSERT INTO tail VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
     ON CONFLICT DO UPDATE SET rev = ?2, first_reply_at = ?3, last_seq = ?4, last_for_buyer = ?5, last_wrote = ?6,
@@ -112,18 +115,23 @@ impl Writing<'_> {
                 }
                 batch.events.iter().try_for_each(|event| self.event(event))
             }
-            Write::Accepted(accepted) => {
-                let sql = "INSERT OR REPLACE INTO accepted (generation, detail) VALUES (?, ?)";
-                let generation = i64::try_from(accepted.generation).unwrap_or(i64::MAX);
-                self.prepared(sql)?.execute(params![generation, json(&**accepted)?]).map_err(failed)?;
-                Ok(())
-            }
+            Write::Accepted(accepted) => self.accepted(accepted),
             Write::Audit(Audit { at, by, action, detail }) => {
                 let sql = "INSERT INTO audit (at, who, action, detail) VALUES (?, ?, ?, ?)";
                 self.prepared(sql)?.execute(params![at.micros(), by, action, detail]).map_err(failed)?;
                 Ok(())
             }
+            Write::All(writes) => writes.iter().try_for_each(|write| self.write(write)),
         }
+    }
+
+    fn accepted(&self, accepted: &Accepted) -> Result<(), StoreError> {
+        let generation = whole(accepted.generation);
+        let sql = "INSERT OR REPLACE INTO accepted (generation, detail) VALUES (?, ?)";
+        self.prepared(sql)?.execute(params![generation, json(accepted)?]).map_err(failed)?;
+        let sql = "DELETE FROM accepted WHERE generation <= ?";
+        self.prepared(sql)?.execute([generation - GENERATIONS]).map_err(failed)?;
+        Ok(())
     }
 
     fn row(&mut self, row: &Row) -> Result<(), StoreError> {
