@@ -1,35 +1,43 @@
 //! The daemon: everything put together, from the settings to the last session.
 
-use std::os::unix::fs::DirBuilderExt;
+mod drain;
+mod signals;
+mod store;
+
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::config::load;
-use crate::config::settings::{self, Settings, StoreKind};
+use crate::config::settings::{Settings, StoreKind};
 use crate::delivery::{self, Lanes, Registry};
 use crate::directory::{self, Directory, Unbound};
 use crate::dispatch::Dispatch;
-use crate::journal::{self, Durability, Journal, Memory, Sqlite, Writer};
+use crate::lifecycle::{Drain, Lifecycle};
 use crate::model::Timestamp;
 use crate::routing::{self, Table};
+use crate::server::{Admin, AdminListener};
 use crate::session::{self, Site};
+use crate::systemd::Systemd;
 use crate::{protocol, server};
+use signals::{Asked, Signals};
 
-/// How long sessions are given to end.
-const DRAIN: Duration = Duration::from_secs(30);
+pub use store::Store;
+
 /// The exit code of an invalid configuration.
 const INVALID: u8 = 78;
+/// How long the keeper of time sleeps where nothing is due.
+const NAP: Duration = Duration::from_secs(30);
 
-/// Serves until a signal ends it.
+/// Serves until a signal or an operator ends it.
 ///
 /// # Errors
 /// What kept it from starting.
@@ -41,29 +49,106 @@ pub async fn run(mut settings: Settings, dev: bool) -> anyhow::Result<ExitCode> 
         );
         settings.auth.dev_tokens = true;
     }
-    let store = Store::open(&settings.store).await?;
-    let clock = Arc::new(Clock::new(store.recovered.last_time));
-    let Some(directory) = read_directory(&settings, clock.now()) else { return Ok(ExitCode::from(INVALID)) };
-    let keys = Arc::new(Keys::load(&settings.auth, &settings.store.path)?);
-    let listener = server::bind(settings.server.listen).context("server.listen")?;
-    let admin = server::bind(settings.server.admin_listen).context("server.admin_listen")?;
-    announce(&settings, &listener, &directory, dev);
+    let mut signals = Signals::listen()?;
+    let systemd = Systemd::from_environment();
+    let started = tokio::select! {
+        started = Daemon::start(&settings, Lifecycle::default()) => started?,
+        () = signals.stop() => return Ok(ExitCode::SUCCESS),
+    };
+    let Some(daemon) = started else { return Ok(ExitCode::from(INVALID)) };
+    daemon.announce(&settings, dev);
+    systemd.ready();
+    Ok(tokio::select! {
+        code = daemon.live(&mut signals, &systemd) => code,
+        () = systemd.stay_alive() => ExitCode::FAILURE,
+    })
+}
 
-    let (stop, draining, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-    let (site, wake) = assemble(&settings, directory, keys, clock, store, draining.clone());
-    tokio::spawn(keep_time(Arc::clone(&site), wake, stop.clone()));
-    tokio::spawn(server::admin(admin, draining.clone(), stop.clone()));
-    tokio::spawn(server::public(
-        listener,
-        listener_settings(&settings),
-        Arc::clone(&site),
-        stop.clone(),
-        tasks.clone(),
-    ));
+/// A daemon that serves.
+pub struct Daemon {
+    /// What its sessions stand on.
+    pub site: Arc<Site>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where it listens for operators, if that is an address.
+    pub admin_address: Option<SocketAddr>,
+    sessions: TaskTracker,
+    writing: Option<JoinHandle<()>>,
+}
 
-    let code = wait_for_the_end(&draining, &tasks, &stop).await?;
-    site.dispatch.writer.stop();
-    Ok(code)
+impl Daemon {
+    /// Starts everything. `None` if the routing configuration is invalid; what is wrong with it has been printed.
+    ///
+    /// # Errors
+    /// What kept it from starting.
+    pub async fn start(settings: &Settings, life: Lifecycle) -> anyhow::Result<Option<Self>> {
+        let listener = server::bind(settings.server.listen).context("server.listen")?;
+        let admin_listener = AdminListener::bind(&settings.server.admin_listen).context("server.admin_listen")?;
+        let address = listener.local_addr()?;
+        let admin_address = admin_listener.address();
+        let admin = Admin::new(life.clone());
+        tokio::spawn(server::admin(admin_listener, admin.clone()));
+
+        let mut store = Store::open(&settings.store).await?;
+        let clock = Arc::new(Clock::new(store.recovered.last_time));
+        let Some(directory) = read_directory(settings, clock.now()) else { return Ok(None) };
+        let keys = Arc::new(Keys::load(&settings.auth, &settings.store.path)?);
+        let (writing, sessions) = (store.thread.take(), TaskTracker::new());
+        let (site, wake) = assemble(settings, directory, keys, clock, store, life);
+        tokio::spawn(keep_time(Arc::clone(&site), wake));
+        tokio::spawn(server::public(listener, listener_settings(settings), Arc::clone(&site), sessions.clone()));
+        admin.started(Arc::clone(&site));
+        site.lifecycle.start();
+        Ok(Some(Self { site, address, admin_address, sessions, writing }))
+    }
+
+    fn announce(&self, settings: &Settings, dev: bool) {
+        let sellers = self.site.dispatch.table.directory().sellers.len();
+        let store = match settings.store.kind {
+            StoreKind::Sqlite => settings.store.path.display().to_string(),
+            StoreKind::Memory => "memory".into(),
+        };
+        let admin = self.admin_address.map_or(settings.server.admin_listen.to_string(), |admin| admin.to_string());
+        let address = self.address;
+        eprintln!("fenliu listens on {address} (admin {admin}) for {sellers} sellers, store in {store}");
+        if dev {
+            eprintln!("open http://{address}/ to try it out");
+        }
+    }
+
+    /// Lives until it has been told to end and has done so. A second signal to stop ends it at once.
+    async fn live(self, signals: &mut Signals, systemd: &Systemd) -> ExitCode {
+        let life = self.site.lifecycle.clone();
+        let mut ended = std::pin::pin!(self.end());
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                in_time = &mut ended => return if in_time { ExitCode::SUCCESS } else { ExitCode::FAILURE },
+                asked = signals.next() => match asked {
+                    Asked::Reload => tracing::warn!("a reload is not possible yet"),
+                    Asked::Empty => life.drain(Drain::Wait),
+                    Asked::Stop if stopping => return ExitCode::FAILURE,
+                    Asked::Stop => {
+                        stopping = true;
+                        life.drain(Drain::Close(None));
+                    }
+                },
+            }
+            if life.is_draining() {
+                systemd.stopping();
+            }
+        }
+    }
+
+    /// Waits for the order to drain, carries it out and stops. Whether everybody had gone in time and everything that
+    /// was taken is kept.
+    pub async fn end(self) -> bool {
+        let in_time = drain::drain(&self.site.lifecycle, &self.site.dispatch.registry, &self.sessions).await;
+        let kept = store::finish(&self.site.dispatch.writer, self.writing).await;
+        self.site.lifecycle.stop();
+        tracing::info!(in_time, kept, "stopped");
+        in_time && kept
+    }
 }
 
 /// The checked configuration; what is wrong with it is printed.
@@ -85,62 +170,6 @@ fn read_directory(settings: &Settings, now: Timestamp) -> Option<Arc<Directory>>
     })
 }
 
-fn announce(settings: &Settings, listener: &tokio::net::TcpListener, directory: &Directory, dev: bool) {
-    let address = listener.local_addr().unwrap_or(settings.server.listen);
-    let sellers = directory.sellers.len();
-    let store = match settings.store.kind {
-        StoreKind::Sqlite => settings.store.path.display().to_string(),
-        StoreKind::Memory => "memory".into(),
-    };
-    eprintln!("fenliu listens on {address} for {sellers} sellers, store in {store}");
-    if dev {
-        eprintln!("open http://{address}/ to try it out");
-    }
-}
-
-/// What is written to and read from, and what was in it.
-pub struct Store {
-    writer: Writer,
-    journal: Arc<dyn Journal>,
-    recovered: journal::Recovered,
-}
-
-impl Store {
-    /// One that keeps nothing over a restart.
-    pub fn memory() -> Self {
-        let memory = Arc::new(Memory::default());
-        let writer = Writer::inline(Arc::clone(&memory));
-        Self { writer, journal: memory, recovered: journal::Recovered::default() }
-    }
-
-    /// The store that the settings name.
-    ///
-    /// # Errors
-    /// It is damaged, in use, or cannot be had.
-    pub async fn open(settings: &settings::Store) -> anyhow::Result<Self> {
-        if settings.kind == StoreKind::Memory {
-            return Ok(Self::memory());
-        }
-        let durability = match settings.durability {
-            settings::Durability::Full => Durability::Full,
-            settings::Durability::Normal => Durability::Normal,
-        };
-        let mut folder = std::fs::DirBuilder::new();
-        folder.recursive(true).mode(0o700).create(&settings.path).context("store.path")?;
-        let (sqlite, sink) = Sqlite::open(&settings.path, durability)?;
-        tracing::info!(sqlite = Sqlite::version(), path = %settings.path.display(), "the store is open");
-        let recovered = Journal::open(&sqlite).await?;
-        let limits = journal::Settings { slot_wait: settings.slot_wait, ..journal::Settings::default() };
-        // What was void cannot be taken out of the running table: a start from the store is the way back.
-        let stop = Box::new(|_: journal::Recovered, _: &dyn Fn()| {
-            tracing::error!("a record could not be written: stopping, so that a start recovers what is kept");
-            std::process::exit(1);
-        });
-        let (writer, _thread) = Writer::threaded(sink, limits, stop)?;
-        Ok(Self { writer, journal: Arc::new(sqlite), recovered })
-    }
-}
-
 /// Puts the parts together around the table.
 pub fn assemble(
     settings: &Settings,
@@ -148,9 +177,9 @@ pub fn assemble(
     keys: Arc<Keys>,
     clock: Arc<Clock>,
     store: Store,
-    draining: CancellationToken,
+    lifecycle: Lifecycle,
 ) -> (Arc<Site>, Arc<Notify>) {
-    let Store { writer, journal, recovered } = store;
+    let Store { writer, journal, recovered, .. } = store;
     let (lanes, _) = Lanes::start(delivery::Settings::default(), &writer);
     let wake = Arc::new(Notify::new());
     let limits = &settings.limits;
@@ -160,8 +189,15 @@ pub fn assemble(
     };
     let woken = Arc::clone(&wake);
     let table = Table::new(directory, core, recovered.table, clock.now(), move || woken.notify_one());
-    let dispatch =
-        Dispatch { table: Arc::new(table), journal, writer, lanes, registry: Arc::new(Registry::default()), clock };
+    let dispatch = Dispatch {
+        table: Arc::new(table),
+        journal,
+        writer,
+        lanes,
+        registry: Arc::new(Registry::default()),
+        clock,
+        lifecycle: lifecycle.clone(),
+    };
     let settings = session::Settings {
         protocol: protocol::Limits { depth: limits.depth, batch: limits.batch, text: limits.text },
         frame: limits.frame,
@@ -175,7 +211,7 @@ pub fn assemble(
         visitors: settings.auth.visitors,
         dev_tokens: settings.auth.dev_tokens,
     };
-    (Arc::new(Site { dispatch, keys, settings, draining }), wake)
+    (Arc::new(Site { dispatch, keys, settings, lifecycle }), wake)
 }
 
 fn listener_settings(settings: &Settings) -> server::Settings {
@@ -184,11 +220,14 @@ fn listener_settings(settings: &Settings) -> server::Settings {
         handshake_timeout: settings.limits.handshake_timeout,
         headers: settings.limits.headers,
         connections: settings.limits.connections,
+        connections_per_ip: settings.limits.connections_per_ip,
+        trusted_proxies: settings.limits.trusted_proxies.clone(),
     }
 }
 
-/// Lets what is due act: one task that sleeps until the head of all deadlines.
-pub async fn keep_time(site: Arc<Site>, wake: Arc<Notify>, stop: CancellationToken) {
+/// Lets what is due act: one task that sleeps until the head of all deadlines. While sessions are being closed nothing
+/// is due any more: nobody's conversation moves.
+pub async fn keep_time(site: Arc<Site>, wake: Arc<Notify>) {
     let dispatch = &site.dispatch;
     loop {
         let now = dispatch.clock.now();
@@ -196,35 +235,11 @@ pub async fn keep_time(site: Arc<Site>, wake: Arc<Notify>, stop: CancellationTok
             dispatch.go_on(domain).await;
         }
         let next = dispatch.table.next_deadline();
-        let until = next.map_or(DRAIN, |next| next.since(dispatch.clock.now()).max(Duration::from_millis(1)));
+        let until = next.map_or(NAP, |next| next.since(dispatch.clock.now()).max(Duration::from_millis(1)));
         tokio::select! {
             () = tokio::time::sleep(until) => {}
             () = wake.notified() => {}
-            () = stop.cancelled() => return,
+            () = site.lifecycle.ending() => return,
         }
     }
-}
-
-/// Waits for a signal, lets the sessions end, and says how it went. A second signal ends it at once.
-async fn wait_for_the_end(
-    draining: &CancellationToken,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
-) -> anyhow::Result<ExitCode> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let _file_too_long = signal(SignalKind::from_raw(25))?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    draining.cancel();
-    stop.cancel();
-    tasks.close();
-    let ended = tokio::select! {
-        ended = tokio::time::timeout(DRAIN, tasks.wait()) => ended.is_ok(),
-        _ = terminate.recv() => false,
-        _ = interrupt.recv() => false,
-    };
-    Ok(if ended { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

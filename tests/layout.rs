@@ -16,11 +16,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("auth", &["model", "directory"]),
     ("clock", &["model"]),
     ("logs", &[]),
-    ("config", &["model", "directory", "auth", "logs"]),
-    ("dispatch", &["model", "policy", "directory", "routing", "protocol", "journal", "delivery", "clock"]),
-    ("session", &["model", "policy", "directory", "routing", "protocol", "delivery", "dispatch", "auth"]),
+    ("lifecycle", &[]),
+    ("network", &[]),
+    ("config", &["model", "directory", "auth", "logs", "network"]),
+    ("dispatch", &["model", "policy", "directory", "routing", "protocol", "journal", "delivery", "clock", "lifecycle"]),
+    ("session", &["model", "policy", "directory", "routing", "protocol", "delivery", "dispatch", "auth", "lifecycle"]),
     ("pages", &[]),
-    ("server", &["protocol", "session", "auth", "pages"]),
+    ("server", &["model", "protocol", "session", "auth", "pages", "lifecycle", "network"]),
 ];
 const PURE: &[&str] = &["model", "policy", "directory", "routing"];
 /// What the middle must not know: runtimes, sockets, files, clocks, random sources.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::network::{Address, Network};
 use crate::{auth, logs};
 
 const PREFIX: &str = "FENLIU";
@@ -31,7 +32,7 @@ pub struct Settings {
 #[expect(missing_docs, reason = "the keys are described in the shipped file")]
 pub struct Server {
     pub listen: SocketAddr,
-    pub admin_listen: SocketAddr,
+    pub admin_listen: Address,
     pub allowed_origins: Vec<String>,
 }
 
@@ -39,7 +40,7 @@ impl Default for Server {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            admin_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            admin_listen: Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 8081))),
             allowed_origins: Vec::new(),
         }
     }
@@ -131,7 +132,7 @@ pub struct Limits {
     pub burst: u32,
     pub outbound_queue: usize,
     pub outbound_bytes: usize,
-    pub trusted_proxies: Vec<String>,
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl Default for Limits {

@@ -35,6 +35,11 @@ pub enum Frame {
         /// The reply.
         text: Utf8Bytes,
     },
+    /// The daemon goes.
+    Drain {
+        /// Whether the session ends, once what it has asked is answered; else it may stay as long as it likes.
+        close: bool,
+    },
     /// The end. Nothing comes after it.
     Close {
         /// The code of the close frame.
@@ -104,6 +109,16 @@ impl Mailbox {
         }
         inner.bytes += text.len();
         inner.frames.push_front(Entry { frame: Frame::Reply { slot, text }, droppable: false });
+        wake(inner);
+    }
+
+    /// Says that the daemon goes. What is still to be answered is answered.
+    pub fn drain_peer(&self, close: bool) {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return;
+        }
+        inner.frames.push_back(Entry { frame: Frame::Drain { close }, droppable: false });
         wake(inner);
     }
 
@@ -202,7 +217,7 @@ impl Frame {
     fn length(&self) -> usize {
         match self {
             Self::Event(text) | Self::Reply { text, .. } => text.len(),
-            Self::Close { .. } => 0,
+            Self::Drain { .. } | Self::Close { .. } => 0,
         }
     }
 }

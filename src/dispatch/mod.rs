@@ -6,6 +6,7 @@ mod operator;
 mod past;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -13,6 +14,7 @@ use crate::clock::Clock;
 use crate::delivery::{Item, Lanes, Peer, Registry, Reply, ReplyTo};
 use crate::directory::DomainId;
 use crate::journal::{Again, Journal, Position, Writer};
+use crate::lifecycle::{Drain, Lifecycle};
 use crate::model::{Caller, ConversationId, SellerId, Sender};
 use crate::policy::{self, Action, Method};
 use crate::protocol::{self, Call, Class, RpcError, StartCall, Undone, WhereTo};
@@ -69,6 +71,8 @@ pub struct Dispatch {
     pub registry: Arc<Registry>,
     /// The time.
     pub clock: Arc<Clock>,
+    /// Where the daemon is in its life.
+    pub lifecycle: Lifecycle,
 }
 
 impl Dispatch {
@@ -135,6 +139,10 @@ impl Dispatch {
             }
             Call::ConfigStatus => Ok(self.config_status()),
             Call::Stats => Ok(self.stats()),
+            Call::Drain { deadline_s } => {
+                self.lifecycle.drain(Drain::Close(deadline_s.map(|seconds| Duration::from_secs(seconds.into()))));
+                Ok(now(|to| protocol::done(&to.id)))
+            }
             _ => Err(unavailable().into()),
         }
     }
@@ -253,6 +261,9 @@ impl Dispatch {
             return Err(Refusal::NotFound.into());
         }
         let domain = self.table.domain_of_seller(&seller).ok_or(Refusal::NotFound)?;
+        if self.lifecycle.is_draining() {
+            return Err(unavailable().into());
+        }
         let past = self.past(profile, &seller).await?;
         let start = Start {
             conversation: self.clock.conversation_id(self.clock.now()),

@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
-use hyper::{Response, StatusCode};
 
-use super::{Reply, plain};
+use super::client;
+use super::reply::{Reply, json, plain};
 use crate::auth::{Claims, Role};
 use crate::pages;
 use crate::session::Site;
@@ -53,11 +54,8 @@ fn embedders(query: &str, site: &Site) -> Option<String> {
 
 /// Tokens for every account and a buyer of every shop: to somebody on the same machine, and to nobody through a proxy.
 pub(super) fn dev(headers: &HeaderMap, ip: IpAddr, site: &Site) -> Option<Reply> {
-    let forwarded = headers.keys().any(|name| {
-        let name = name.as_str();
-        name == "forwarded" || name == "via" || name.starts_with("x-forwarded-")
-    });
-    if !site.settings.dev_tokens || !ip.is_loopback() || forwarded || !super::is_loopback_host(headers) {
+    let at_hand = ip.is_loopback() && !client::is_through_proxy(headers) && client::is_loopback_host(headers);
+    if !site.settings.dev_tokens || !at_hand {
         return None;
     }
     let directory = site.dispatch.table.directory();
@@ -87,9 +85,8 @@ pub(super) fn dev(headers: &HeaderMap, ip: IpAddr, site: &Site) -> Option<Reply>
         serde_json::json!({ "seller": seller.id, "name": seller.name, "shop": seller.shop, "token": token })
     });
     let shops: Vec<_> = shops.collect();
-    let json = serde_json::json!({ "accounts": accounts, "shops": shops, "visitors": site.settings.visitors });
-    let mut reply: Response<_> = plain(StatusCode::OK, json.to_string());
-    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let ways = serde_json::json!({ "accounts": accounts, "shops": shops, "visitors": site.settings.visitors });
+    let mut reply = json(StatusCode::OK, ways.to_string());
     reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Some(reply)
 }

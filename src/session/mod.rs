@@ -15,11 +15,11 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
-use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Identity, Keys};
 use crate::delivery::{self, Frame, Mailbox, Peer};
 use crate::dispatch::Dispatch;
+use crate::lifecycle::{Lifecycle, Stay};
 use crate::model::{SessionId, Timestamp};
 use crate::protocol::{self, ServerLimits};
 use crate::routing::Profile;
@@ -87,8 +87,8 @@ pub struct Site {
     pub keys: Arc<Keys>,
     /// Its limits.
     pub settings: Settings,
-    /// That the daemon is about to stop.
-    pub draining: CancellationToken,
+    /// Where the daemon is in its life.
+    pub lifecycle: Lifecycle,
 }
 
 /// Why a session ends, as it is said in the close frame.
@@ -100,6 +100,7 @@ struct Opened {
     profile: Arc<Profile>,
     expires_at: Timestamp,
     expiring_told: bool,
+    _stay: Stay,
 }
 
 struct Session {
@@ -147,7 +148,11 @@ where
     };
     session.talk(&mut socket).await;
     if let Some(opened) = session.opened.take() {
-        session.site.dispatch.leave(&opened.peer).await;
+        if session.site.lifecycle.is_ending() {
+            session.site.dispatch.registry.remove(opened.peer.session);
+        } else {
+            session.site.dispatch.leave(&opened.peer).await;
+        }
     }
 }
 
@@ -156,7 +161,7 @@ impl Session {
         let mut look = interval_at(Instant::now() + LOOK, LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mailbox = Arc::clone(&self.mailbox);
-        let draining = self.site.draining.clone();
+        let life = self.site.lifecycle.clone();
         let mut out: Vec<Message> = Vec::new();
         let mut told = false;
         loop {
@@ -171,12 +176,12 @@ impl Session {
                         return;
                     },
                 },
-                () = draining.cancelled(), if !told => {
+                () = life.closing(), if !told => {
                     told = true;
-                    if self.opened.is_some() {
+                    if self.opened.is_some() && self.ending.is_none() {
                         out.push(Message::Text(protocol::draining(RECONNECT_AFTER)));
                     }
-                    self.ending = Some((1001, "draining"));
+                    self.end(1001, "draining");
                 }
                 _ = look.tick() => self.look(&mut out),
             }
@@ -223,6 +228,12 @@ impl Session {
             match frame {
                 Frame::Event(text) => out.push(Message::Text(text)),
                 Frame::Reply { slot, text } => out.extend(self.slots.answer(slot, text).map(Message::Text)),
+                Frame::Drain { close } => {
+                    out.push(Message::Text(protocol::draining(RECONNECT_AFTER)));
+                    if close {
+                        self.end(1001, "draining");
+                    }
+                }
                 Frame::Close { code, reason } => {
                     self.ending = Some((code, reason));
                     if code == 4408 {

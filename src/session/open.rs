@@ -123,9 +123,7 @@ impl Session {
         if self.opened.is_some() {
             return Err(RpcError::already_open());
         }
-        if self.site.draining.is_cancelled() {
-            return Err(RpcError::unavailable(protocol::Undone::NotDone));
-        }
+        let stay = self.site.lifecycle.enter().map_err(|_| RpcError::unavailable(protocol::Undone::NotDone))?;
         let (identity, token) = self.who(&open)?;
         self.may_enter(&identity)?;
         let now = self.site.dispatch.clock.now();
@@ -140,8 +138,13 @@ impl Session {
         let profile = Arc::new(profile(&identity));
         let shown = self.identity(&identity);
         let (session, settings) = (self.id, self.site.settings);
-        self.opened =
-            Some(Opened { peer: Arc::clone(&peer), profile, expires_at: identity.expires_at, expiring_told: false });
+        self.opened = Some(Opened {
+            peer: Arc::clone(&peer),
+            profile,
+            expires_at: identity.expires_at,
+            expiring_told: false,
+            _stay: stay,
+        });
         let Some(mut to) = to else { return Ok(()) };
         to.class = peer.class();
         let made = move |to: &ReplyTo, conversations: Vec<_>, status| {

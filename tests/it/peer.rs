@@ -8,6 +8,7 @@ use fenliu::auth::{Claims, Keys, Role};
 use fenliu::clock::Clock;
 use fenliu::config::settings::Settings;
 use fenliu::directory::Directory;
+use fenliu::lifecycle::Lifecycle;
 use fenliu::model::Timestamp;
 use fenliu::{daemon, server};
 use futures::{SinkExt, StreamExt};
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long anything is waited for before a test fails.
@@ -68,7 +68,7 @@ pub struct Daemon {
     address: std::net::SocketAddr,
     keys: Arc<Keys>,
     clock: Arc<Clock>,
-    stop: CancellationToken,
+    life: Lifecycle,
     _data: tempfile::TempDir,
 }
 
@@ -83,24 +83,18 @@ impl Daemon {
         let keys = Arc::new(Keys::load(&settings.auth, data.path()).unwrap());
         let listener = server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        let (stop, draining) = (CancellationToken::new(), CancellationToken::new());
+        let life = Lifecycle::default();
         let (site, wake) = daemon::assemble(
             &settings,
             directory,
             Arc::clone(&keys),
             Arc::clone(&clock),
             daemon::Store::memory(),
-            draining,
+            life.clone(),
         );
-        tokio::spawn(daemon::keep_time(Arc::clone(&site), wake, stop.clone()));
-        let public = server::Settings {
-            allowed_origins: Vec::new(),
-            handshake_timeout: PATIENCE,
-            headers: 8192,
-            connections: 0,
-        };
-        tokio::spawn(server::public(listener, public, site, stop.clone(), TaskTracker::new()));
-        Self { address, keys, clock, stop, _data: data }
+        tokio::spawn(daemon::keep_time(Arc::clone(&site), wake));
+        tokio::spawn(server::public(listener, server::Settings::default(), site, TaskTracker::new()));
+        Self { address, keys, clock, life, _data: data }
     }
 
     pub async fn buyer(&self, sub: &str) -> Peer {
@@ -122,7 +116,7 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.life.stop();
     }
 }
 

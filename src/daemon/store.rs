@@ -1,0 +1,67 @@
+//! The store of a daemon: opened as the settings say, with the thread that writes it.
+
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context;
+
+use crate::config::settings::{self, StoreKind};
+use crate::journal::{self, Durability, Journal, Memory, Sqlite, Writer};
+
+/// How long the last records may take to be written at the end.
+const LAST: Duration = Duration::from_secs(10);
+
+/// What is written to and read from, and what was in it.
+pub struct Store {
+    pub(super) writer: Writer,
+    pub(super) journal: Arc<dyn Journal>,
+    pub(super) recovered: journal::Recovered,
+    pub(super) thread: Option<JoinHandle<()>>,
+}
+
+impl Store {
+    /// One that keeps nothing over a restart.
+    pub fn memory() -> Self {
+        let memory = Arc::new(Memory::default());
+        let writer = Writer::inline(Arc::clone(&memory));
+        Self { writer, journal: memory, recovered: journal::Recovered::default(), thread: None }
+    }
+
+    /// The store that the settings name.
+    ///
+    /// # Errors
+    /// It is damaged, in use, or cannot be had.
+    pub async fn open(settings: &settings::Store) -> anyhow::Result<Self> {
+        if settings.kind == StoreKind::Memory {
+            return Ok(Self::memory());
+        }
+        let durability = match settings.durability {
+            settings::Durability::Full => Durability::Full,
+            settings::Durability::Normal => Durability::Normal,
+        };
+        let mut folder = std::fs::DirBuilder::new();
+        folder.recursive(true).mode(0o700).create(&settings.path).context("store.path")?;
+        let (sqlite, sink) = Sqlite::open(&settings.path, durability)?;
+        tracing::info!(sqlite = Sqlite::version(), path = %settings.path.display(), "the store is open");
+        let recovered = Journal::open(&sqlite).await?;
+        let limits = journal::Settings { slot_wait: settings.slot_wait, ..journal::Settings::default() };
+        // What was void cannot be taken out of the running table: a start from the store is the way back.
+        let stop = Box::new(|_: journal::Recovered, _: &dyn Fn()| {
+            tracing::error!("a record could not be written: stopping, so that a start recovers what is kept");
+            std::process::exit(1);
+        });
+        let (writer, thread) = Writer::threaded(sink, limits, stop)?;
+        Ok(Self { writer, journal: Arc::new(sqlite), recovered, thread: Some(thread) })
+    }
+}
+
+/// Lets the writer write what it has, and waits for that. Whether all of it is durable.
+pub(super) async fn finish(writer: &Writer, thread: Option<JoinHandle<()>>) -> bool {
+    let last = writer.last();
+    writer.stop();
+    let Some(thread) = thread else { return true };
+    let ended = tokio::time::timeout(LAST, tokio::task::spawn_blocking(move || thread.join().is_ok())).await;
+    matches!(ended, Ok(Ok(true))) && writer.fate(last) == journal::Fate::Durable
+}

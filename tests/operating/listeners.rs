@@ -1,0 +1,135 @@
+//! The listeners: their limits, and whom they refuse.
+
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+
+use fenliu::auth::Role;
+use fenliu::network::Address;
+use serde_json::json;
+
+use crate::host::{Host, Peer, exchange};
+
+const UPGRADE: &str = "GET /ws\r\nHost: a\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                       Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_connection_too_many_is_told_so_and_a_place_that_is_free_again_is_given() {
+    let host = Host::with(|settings, _| settings.limits.connections = 1).await;
+    let mut ann = host.open(Role::Buyer, "ann").await;
+
+    let refused = host.public("GET /livez\r\nHost: a");
+    assert_eq!(refused.status, 503);
+    assert!(refused.headers.contains("retry-after"), "{refused:?}");
+
+    ann.call("session.close", json!({})).await;
+    assert_eq!(ann.close_code().await, 1000);
+    drop(ann);
+    until(|| host.public("GET /livez\r\nHost: a").status == 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_so_many_connections_and_behind_a_proxy_everybody_has_its_own() {
+    let host = Host::with(|settings, _| {
+        settings.limits.connections_per_ip = 1;
+        settings.limits.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let from = |ip: &str| format!("{UPGRADE}\r\nX-Forwarded-For: 6.6.6.6, {ip}");
+    let mut request = tokio_tungstenite::tungstenite::client::IntoClientRequest::into_client_request(format!(
+        "ws://{}/ws",
+        host.address
+    ))
+    .unwrap();
+    request.headers_mut().insert("x-forwarded-for", "203.0.113.4:7000".parse().unwrap());
+    let (_held, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+
+    assert_eq!(host.public(&from("203.0.113.4")).status, 429);
+    assert_eq!(host.public(&from("junk")).status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_proxy_an_address_is_counted_where_it_connects() {
+    let host = Host::with(|settings, _| settings.limits.connections_per_ip = 1).await;
+    let _held = Peer::connect(host.address).await;
+
+    assert_eq!(host.public("GET /livez\r\nHost: a\r\nX-Forwarded-For: 203.0.113.4").status, 429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_over_the_limit_are_refused() {
+    let host = Host::with(|settings, _| settings.limits.headers = 1000).await;
+    let with = |bytes: usize| host.public(&format!("GET /livez\r\nHost: a\r\nX-Long: {}", "x".repeat(bytes))).status;
+
+    assert_eq!(with(500), 200);
+    assert_eq!(with(1000), 431);
+    assert_eq!(with(100_000), 431);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_never_ends_is_given_up() {
+    let host = Host::with(|settings, _| {
+        settings.limits.handshake_timeout = std::time::Duration::from_millis(20);
+    })
+    .await;
+
+    let mut stream = std::net::TcpStream::connect(host.address).unwrap();
+    std::io::Write::write_all(&mut stream, b"GET /livez HTTP/1.1\r\nHo").unwrap();
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut stream, &mut rest).unwrap();
+
+    assert!(!rest.contains("200"), "{rest}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_listed_origins_connect_and_so_do_the_daemons_own() {
+    let host = Host::with(|settings, _| settings.server.allowed_origins = vec!["https://shop.example".into()]).await;
+    let from = |origin: &str| host.public(&format!("GET /ws\r\nHost: chat.example\r\nOrigin: {origin}")).status;
+
+    assert_eq!(from("https://shop.example"), 400);
+    assert_eq!(from("http://chat.example"), 400);
+    assert_eq!(from("https://evil.example"), 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_web_page_reaches_the_admin_listener() {
+    let host = Host::start().await;
+
+    assert_eq!(host.admin("GET /readyz").json(), json!({"ready": true, "reasons": []}));
+    for head in [
+        "GET /readyz\r\nOrigin: http://localhost",
+        "GET /readyz\r\nSec-Fetch-Site: same-origin",
+        "POST /drain\r\nOrigin: null",
+    ] {
+        assert_eq!(host.admin(head).status, 403, "{head}");
+    }
+    let admin = host.admin.unwrap();
+    assert_eq!(crate::host::http(admin, "GET /readyz").status, 403);
+    assert_eq!(crate::host::http(admin, "GET /readyz\r\nHost: evil.example").status, 403);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_admin_listener_on_a_socket_is_the_daemons_users_alone_and_replaces_one_that_is_left() {
+    let mut path = std::path::PathBuf::new();
+    let host = Host::with(|settings, folder| {
+        path = folder.join("admin.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        settings.server.admin_listen = Address::Unix(path.clone());
+    })
+    .await;
+
+    let answer = exchange(UnixStream::connect(&path).unwrap(), "GET /readyz\r\nHost: localhost", "");
+
+    assert_eq!(answer.status, 200);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert!(fenliu::server::AdminListener::bind(&Address::Unix(path)).is_err());
+    drop(host);
+}
+
+async fn until(true_: impl Fn() -> bool) {
+    let waiting = async {
+        while !true_() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(crate::host::PATIENCE, waiting).await.expect("what is waited for");
+}
