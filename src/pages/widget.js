@@ -14,7 +14,9 @@
   const { shop, seller, title, language } = { ...script.dataset, ...settings };
   const origin = new URL(script.src).origin;
   const chinese = (language ?? navigator.language).toLowerCase().startsWith("zh");
-  const words = chinese ? { open: "打开客服聊天", close: "关闭客服聊天", frame: "客服聊天" } : { open: "Open the chat", close: "Close the chat", frame: "Chat" };
+  const words = chinese
+    ? { open: "打开客服聊天", close: "关闭客服聊天", frame: "客服聊天" }
+    : { open: "Open the chat", close: "Close the chat", frame: "Chat" };
   const place = seller ? `seller=${encodeURIComponent(seller)}` : `shop=${encodeURIComponent(shop ?? "")}`;
   const host = document.createElement("div");
   const shadow = host.attachShadow({ mode: "closed" });

@@ -1,64 +1,27 @@
 // What people do, in a real browser against a real daemon: buyers, two agents, a page that embeds the widget.
 
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { createRequire } from "node:module";
-import { chromium } from "playwright-core";
+import { fileURLToPath } from "node:url";
 import { freePort, startDaemon } from "./daemon.js";
+import { accessible, expect, people, say } from "./people.js";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const HOSTILE = `<img src=x onerror="document.title='taken'"><script>document.title='taken'</script> \u202Egnp.exe javascript:alert(1)`;
-const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
 const homePort = await freePort();
 const foreignPort = await freePort();
-const daemon = await startDaemon({ origin: `http://127.0.0.1:${homePort}` });
+const routing = fileURLToPath(new URL("routing", import.meta.url));
+const daemon = await startDaemon({ routing, origin: `http://127.0.0.1:${homePort}` });
 const shopPage = (request, response) => {
   response.setHeader("content-type", "text/html");
-  response.end(`<!doctype html><h1>Tea</h1><script src="${daemon.url}/widget.js" data-shop="shop-881" data-title="Tea House"></script>`);
+  response.end(
+    `<!doctype html><h1>Tea</h1><script src="${daemon.url}/widget.js" data-shop="shop-881" data-title="Tea House"></script>`,
+  );
 };
-const hosts = [createServer(shopPage).listen(homePort, "127.0.0.1"), createServer(shopPage).listen(foreignPort, "127.0.0.1")];
-const browser = await chromium.launch({ executablePath: execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim(), args: ARGUMENTS });
-const problems = [];
-
-async function person(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1440, height: 860 }, locale: "en-GB", colorScheme: "light", ...options });
-  const page = await context.newPage();
-  page.setDefaultTimeout(8000);
-  page.on("pageerror", (error) => problems.push(error.message));
-  return page;
-}
-
-async function agent(id, options) {
-  const page = await person(options);
-  await page.goto(`${daemon.url}/console#token=${daemon.token("staff", id, id)}`);
-  await page.locator(".status-button").waitFor();
-  return page;
-}
-
-async function buyer(id, options) {
-  const page = await person({ viewport: { width: 390, height: 780 }, ...options });
-  await page.goto(`${daemon.url}/buyer?shop=shop-881#token=${daemon.token("buyer", id, id)}`);
-  return page;
-}
-
-async function say(page, text) {
-  await page.locator("textarea").fill(text);
-  await page.keyboard.press("Enter");
-  await page.locator(".message", { hasText: text.slice(0, 20) }).first().waitFor();
-}
-
-async function accessible(page) {
-  await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => window.axe.run());
-  const serious = violations.filter((one) => ["serious", "critical"].includes(one.impact)).map((one) => `${one.id}: ${one.nodes[0].html.slice(0, 100)}`);
-  expect(serious.length === 0, serious.join("; "));
-}
-
-function expect(holds, words) {
-  if (!holds) throw new Error(words);
-}
+const hosts = [
+  createServer(shopPage).listen(homePort, "127.0.0.1"),
+  createServer(shopPage).listen(foreignPort, "127.0.0.1"),
+];
+const { browser, problems, person, agent, buyer } = await people(daemon);
 
 let mei;
 let bo;
@@ -68,7 +31,10 @@ const tests = {
     const page = await person();
     await page.goto(daemon.url);
     await page.getByRole("link", { name: /Mei/ }).waitFor();
-    await page.getByRole("link", { name: /Tea House/ }).first().waitFor();
+    await page
+      .getByRole("link", { name: /Tea House/ })
+      .first()
+      .waitFor();
     await accessible(page);
   },
   "a wrong token is refused in words": async () => {

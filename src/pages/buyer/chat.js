@@ -26,7 +26,12 @@ export class Chat {
       },
     });
     this.call = (method, params) => this.connection.call(method, params);
-    this.outbox = new Outbox({ key: `fenliu.buyer.outbox.${JSON.stringify(place)}`, send: (entry) => this.#send(entry), sent: (entry, result) => this.#sent(entry, result), changed: () => this.changed() });
+    this.outbox = new Outbox({
+      key: `fenliu.buyer.outbox.${JSON.stringify(place)}`,
+      send: (entry) => this.#send(entry),
+      sent: (entry, result) => this.#sent(entry, result),
+      changed: () => this.changed(),
+    });
   }
 
   start() {
@@ -93,7 +98,8 @@ export class Chat {
       this.left = null;
     }
     this.#keep(conversation);
-    if ((conversation.last_seq ?? 0) > this.thread.last || !this.thread.loaded) await this.#catchUp(conversation.last_seq);
+    if ((conversation.last_seq ?? 0) > this.thread.last || !this.thread.loaded)
+      await this.#catchUp(conversation.last_seq);
   }
 
   #keep(conversation) {
@@ -116,7 +122,9 @@ export class Chat {
   }
 
   older() {
-    return readOlder(this.thread, this.conversation.id, this.call).catch(() => {}).finally(() => this.changed());
+    return readOlder(this.thread, this.conversation.id, this.call)
+      .catch(() => {})
+      .finally(() => this.changed());
   }
 
   write(body) {
@@ -156,7 +164,14 @@ export class Chat {
 
   #sent(entry, { seq, at }) {
     if (!this.conversation || seq === undefined) return;
-    const message = { conversation: this.conversation.id, seq, from: { kind: "buyer", id: this.me }, body: entry.body, client_id: entry.client_id, at };
+    const message = {
+      conversation: this.conversation.id,
+      seq,
+      from: { kind: "buyer", id: this.me },
+      body: entry.body,
+      client_id: entry.client_id,
+      at,
+    };
     if (this.thread.takeSent(message) === "gap") this.#catchUp(seq);
     this.changed();
   }
@@ -170,7 +185,13 @@ export class Chat {
 
   read() {
     const seq = this.thread.last;
-    if (!this.conversation || this.conversation.state === "closed" || seq === 0 || seq <= (this.readUpTo?.[this.conversation.id] ?? 0)) return;
+    if (
+      !this.conversation ||
+      this.conversation.state === "closed" ||
+      seq === 0 ||
+      seq <= (this.readUpTo?.[this.conversation.id] ?? 0)
+    )
+      return;
     this.readUpTo = { [this.conversation.id]: seq };
     this.call("message.read", { conversation: this.conversation.id, seq }).catch(() => {});
   }
@@ -188,7 +209,8 @@ export class Chat {
   }
 
   #event(method, params) {
-    if (method === "session.expiring") return this.credentials.expiring?.((token) => this.call("session.refresh", { token }));
+    if (method === "session.expiring")
+      return this.credentials.expiring?.((token) => this.call("session.refresh", { token }));
     const id = typeof params.conversation === "object" ? params.conversation?.id : params.conversation;
     if (method === "conversation.left_message") this.pendingLeft = params;
     if (!this.conversation || id !== this.conversation.id) return;
@@ -196,7 +218,12 @@ export class Chat {
     if (method === "message.new") this.#message(params);
     else if (method === "message.typing") this.#typing(params.on);
     else if (method === "message.read") this.peerRead = Math.max(this.peerRead ?? 0, params.seq);
-    else if (method === "conversation.queued") this.conversation = { ...this.conversation, state: "queued", queue: { position: params.position, estimated_wait_s: params.estimated_wait_s } };
+    else if (method === "conversation.queued")
+      this.conversation = {
+        ...this.conversation,
+        state: "queued",
+        queue: { position: params.position, estimated_wait_s: params.estimated_wait_s },
+      };
     else if (method === "conversation.left_message") {
       this.left = params;
       this.conversation = { ...this.conversation, state: "left_message" };

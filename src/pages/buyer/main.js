@@ -5,7 +5,7 @@ import { icon } from "../shared/icons.js";
 import { roughly, setLanguage, t, word } from "../shared/i18n.js";
 import { messageLog } from "../shared/log.js";
 import { takeFragment, tokens } from "../shared/token.js";
-import { preferences } from "../console/views/preferences.js";
+import { preferences } from "../shared/preferences.js";
 import { Chat } from "./chat.js";
 import { holder } from "./frame.js";
 
@@ -121,13 +121,33 @@ function draw() {
 function buyerPage() {
   const heading = h("h1", { dir: "auto" });
   const under = h("small", { role: "status" });
-  const end = h("button.icon-button", { type: "button", "aria-label": t("chat.end"), title: t("chat.end"), on: { click: () => chat?.end().catch(() => {}) } }, icon("out"));
-  const close = frame && h("button.icon-button", { type: "button", "aria-label": t("chat.close"), title: t("chat.close"), on: { click: () => frame.tell("close") } }, icon("close"));
+  const end = h(
+    "button.icon-button",
+    {
+      type: "button",
+      "aria-label": t("chat.end"),
+      title: t("chat.end"),
+      on: { click: () => chat?.end().catch(() => {}) },
+    },
+    icon("out"),
+  );
+  const close =
+    frame &&
+    h(
+      "button.icon-button",
+      {
+        type: "button",
+        "aria-label": t("chat.close"),
+        title: t("chat.close"),
+        on: { click: () => frame.tell("close") },
+      },
+      icon("close"),
+    );
   const state = h("div.state", { role: "status", hidden: true });
   const line = h("div.line", { role: "status", hidden: true });
   const log = messageLog({
     own: (message) => message.from.kind === "buyer" || Boolean(message.from.pending),
-    name: (message) => (message.from.kind === "buyer" ? t("you") : message.from.name ?? t("chat.us")),
+    name: (message) => (message.from.kind === "buyer" ? t("you") : (message.from.name ?? t("chat.us"))),
     older: () => chat.older(),
     retry: (id) => chat.outbox.retry(id),
     discard: (id) => chat.outbox.discard(id),
@@ -135,7 +155,14 @@ function buyerPage() {
     label: t("thread.log"),
   });
   const rating = ratingForm();
-  const area = h("textarea", { rows: "1", maxlength: "8000", dir: "auto", placeholder: t("chat.write"), "aria-label": t("chat.write"), value: draft });
+  const area = h("textarea", {
+    rows: "1",
+    maxlength: "8000",
+    dir: "auto",
+    placeholder: t("chat.write"),
+    "aria-label": t("chat.write"),
+    value: draft,
+  });
   const send = h("button.button.primary", { type: "submit", "aria-label": t("chat.send") }, icon("send"));
   const grow = () => {
     area.style.setProperty("height", "auto");
@@ -162,13 +189,34 @@ function buyerPage() {
   const form = h("form.write", { on: { submit } }, area, send);
   const ticking = setInterval(() => page === own && own.update(), 1000);
   const own = {
-    element: h("main.buyer", {}, h("header.buyer-head", {}, h("div", {}, heading, under), end, frame ? null : preferences({ redraw: draw }), close), line, state, log.element, rating.element, form),
+    element: h(
+      "main.buyer",
+      {},
+      h(
+        "header.buyer-head",
+        {},
+        h("div", {}, heading, under),
+        end,
+        frame ? null : preferences({ redraw: draw }),
+        close,
+      ),
+      line,
+      state,
+      log.element,
+      rating.element,
+      form,
+    ),
     update() {
       const conversation = chat?.conversation;
       const connection = chat?.connection;
       setText(heading, title ?? t("chat.title"));
       document.title = title ?? t("chat.title");
-      setText(under, conversation?.state === "active" && conversation.agent ? t("chat.with", { name: conversation.agent.name ?? conversation.agent.id }) : t("chat.hint"));
+      setText(
+        under,
+        conversation?.state === "active" && conversation.agent
+          ? t("chat.with", { name: conversation.agent.name ?? conversation.agent.id })
+          : t("chat.hint"),
+      );
       const trouble = troubleText(connection);
       const stands = trouble ? "" : standText(conversation);
       show(line, Boolean(trouble && chat?.ready));
@@ -183,7 +231,14 @@ function buyerPage() {
       area.disabled = blocked;
       show(form, !blocked);
       if (!chat) return;
-      log.update({ thread: chat.thread, pending: chat.outbox.entries, pendingKind: "buyer", peerRead: chat.peerRead ?? 0, typing: chat.typingUntil > Date.now() ? conversation?.agent?.name ?? t("chat.us") : null, problem: null });
+      log.update({
+        thread: chat.thread,
+        pending: chat.outbox.entries,
+        pendingKind: "buyer",
+        peerRead: chat.peerRead ?? 0,
+        typing: chat.typingUntil > Date.now() ? (conversation?.agent?.name ?? t("chat.us")) : null,
+        problem: null,
+      });
       if (connection.state === "open" && !document.hidden && (!frame || opened)) chat.read();
     },
     prefill(text) {
@@ -204,7 +259,10 @@ function troubleText(connection) {
   if (!name) return t("chat.no_shop");
   if (!connection) return t("chat.waiting_token");
   if (connection.state === "refused") return t(token ? "chat.refused" : "chat.visitors_off");
-  if (connection.state === "waiting") return t("connection.waiting", { seconds: Math.max(0, Math.ceil((connection.detail.retryAt - Date.now()) / 1000)) });
+  if (connection.state === "waiting")
+    return t("connection.waiting", {
+      seconds: Math.max(0, Math.ceil((connection.detail.retryAt - Date.now()) / 1000)),
+    });
   return connection.state === "open" ? "" : t("connection.first");
 }
 
@@ -214,14 +272,27 @@ function standText(conversation) {
   if (conversation.state === "closed") return t("chat.closed");
   if (conversation.state !== "queued" && conversation.state !== "offered") return "";
   const { position, estimated_wait_s } = conversation.queue ?? {};
-  return [position ? t("chat.queued", { n: position }) : t("chat.queued_plain"), estimated_wait_s ? t("chat.wait", { time: roughly(estimated_wait_s) }) : ""].join(" ");
+  return [
+    position ? t("chat.queued", { n: position }) : t("chat.queued_plain"),
+    estimated_wait_s ? t("chat.wait", { time: roughly(estimated_wait_s) }) : "",
+  ].join(" ");
 }
 
 function ratingForm() {
   const thanks = h("p", { role: "status" }, t("chat.rated"));
-  const comment = h("input.input", { maxlength: "500", placeholder: t("chat.comment"), "aria-label": t("chat.comment") });
+  const comment = h("input.input", {
+    maxlength: "500",
+    placeholder: t("chat.comment"),
+    "aria-label": t("chat.comment"),
+  });
   let score = 0;
-  const stars = [1, 2, 3, 4, 5].map((n) => h("button.star", { type: "button", "aria-label": t("chat.star", { n }), "aria-pressed": "false", on: { click: () => choose(n) } }, icon("star", 24)));
+  const stars = [1, 2, 3, 4, 5].map((n) =>
+    h(
+      "button.star",
+      { type: "button", "aria-label": t("chat.star", { n }), "aria-pressed": "false", on: { click: () => choose(n) } },
+      icon("star", 24),
+    ),
+  );
   const button = h("button.button.primary", { type: "submit", disabled: true }, t("chat.rate_do"));
   const choose = (n) => {
     score = n;
@@ -232,7 +303,13 @@ function ratingForm() {
     event.preventDefault();
     if (score > 0) chat.rate(score, comment.value.trim()).catch(() => {});
   };
-  const form = h("form", { on: { submit } }, h("strong", {}, t("chat.rate")), h("div.stars", { role: "group", "aria-label": t("chat.rate") }, stars), h("div.rate-line", {}, comment, button));
+  const form = h(
+    "form",
+    { on: { submit } },
+    h("strong", {}, t("chat.rate")),
+    h("div.stars", { role: "group", "aria-label": t("chat.rate") }, stars),
+    h("div.rate-line", {}, comment, button),
+  );
   return {
     element: h("section.rating", { hidden: true }, form, thanks),
     update() {

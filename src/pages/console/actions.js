@@ -8,8 +8,9 @@ import { isMine } from "./store.js";
 export function refusalText(error, store) {
   const { kind, reason, data = {} } = error;
   if (kind === "conflict" && reason) {
-    const owner = data.owner && typeof data.owner === "object" ? data.owner.name ?? data.owner.id : data.owner;
-    if (reason === "not_waiting" && owner) return t("refusal.taken_by", { name: owner === store?.me ? t("you") : owner });
+    const owner = data.owner && typeof data.owner === "object" ? (data.owner.name ?? data.owner.id) : data.owner;
+    if (reason === "not_waiting" && owner)
+      return t("refusal.taken_by", { name: owner === store?.me ? t("you") : owner });
     return word("refusal", reason);
   }
   if (kind === "forbidden") return t("refusal.forbidden", { scope: data.scope ?? "" });
@@ -44,7 +45,12 @@ export class Actions {
     } catch (error) {
       if (error.reason !== "holds_conversations") return toast(refusalText(error, store), { tone: "bad" });
       const n = error.data.conversations?.length ?? error.data.conversations ?? store.held();
-      const agreed = await confirmDialog({ title: t("status.leave_title"), text: t("status.leave_text", { n }), label: t("status.leave_do"), tone: "danger" });
+      const agreed = await confirmDialog({
+        title: t("status.leave_title"),
+        text: t("status.leave_text", { n }),
+        label: t("status.leave_do"),
+        tone: "danger",
+      });
       if (agreed) await this.setStatus(status, { reroute: true });
     }
   }
@@ -55,8 +61,14 @@ export class Actions {
     try {
       await this.session.call("presence.set", params);
     } catch (error) {
-      if (error.reason !== "holds_conversations" || reroute) return toast(refusalText(error, this.store), { tone: "bad" });
-      const agreed = await confirmDialog({ title: t("status.leave_title"), text: t("status.leave_other"), label: t("status.leave_do"), tone: "danger" });
+      if (error.reason !== "holds_conversations" || reroute)
+        return toast(refusalText(error, this.store), { tone: "bad" });
+      const agreed = await confirmDialog({
+        title: t("status.leave_title"),
+        text: t("status.leave_other"),
+        label: t("status.leave_do"),
+        tone: "danger",
+      });
       if (agreed) await this.setStatusOf(subAccount, status, seller, true);
     }
   }
@@ -64,7 +76,9 @@ export class Actions {
   async accept(record) {
     record.answering = true;
     this.store.changed(record);
-    const conversation = await this.attempt(() => this.session.call("conversation.accept", { conversation: record.id }));
+    const conversation = await this.attempt(() =>
+      this.session.call("conversation.accept", { conversation: record.id }),
+    );
     record.answering = false;
     if (conversation) {
       record.offered = false;

@@ -6,7 +6,19 @@ import { keepSetting, setting } from "../shared/settings.js";
 import { t, word } from "../shared/i18n.js";
 import { buyerName, isMine } from "./store.js";
 
-const TONES = { message: [[660, 0, 0.09]], assigned: [[523, 0, 0.1], [784, 0.11, 0.14]], offered: [[784, 0, 0.1], [988, 0.12, 0.1], [784, 0.24, 0.12]], overdue: [[330, 0, 0.18]] };
+const TONES = {
+  message: [[660, 0, 0.09]],
+  assigned: [
+    [523, 0, 0.1],
+    [784, 0.11, 0.14],
+  ],
+  offered: [
+    [784, 0, 0.1],
+    [988, 0.12, 0.1],
+    [784, 0.24, 0.12],
+  ],
+  overdue: [[330, 0, 0.18]],
+};
 
 export class Alerts {
   #audio = null;
@@ -50,7 +62,9 @@ export class Alerts {
     this.#play("assigned");
     this.#notify(record, t("alert.assigned", { name: buyerName(record.conversation, short) }), word("cause", cause));
     if (record.id !== this.store.selected) {
-      toast(t("alert.assigned", { name: buyerName(record.conversation, short) }), { action: { label: t("alert.open"), run: () => this.show(record.id) } });
+      toast(t("alert.assigned", { name: buyerName(record.conversation, short) }), {
+        action: { label: t("alert.open"), run: () => this.show(record.id) },
+      });
     }
   }
 
@@ -67,7 +81,11 @@ export class Alerts {
     const name = buyerName(record.conversation, short);
     const target = to && (to.name ?? to.sub_account ?? to.group ?? to.id ?? (typeof to === "string" ? to : null));
     if (cause === "transfer" && record.leaving) return;
-    toast(target ? t("alert.moved_to", { name, to: target, cause: word("cause", cause) }) : t("alert.moved", { name, cause: word("cause", cause) }));
+    toast(
+      target
+        ? t("alert.moved_to", { name, to: target, cause: word("cause", cause) })
+        : t("alert.moved", { name, cause: word("cause", cause) }),
+    );
   }
 
   closed(record, by) {
@@ -84,7 +102,9 @@ export class Alerts {
 
   status(status, cause) {
     if (cause === "set" || cause === "session") return;
-    toast(t("alert.status", { status: t(`status.${status}`), cause: word("presence_cause", cause) }), { tone: cause === "missed_offers" ? "bad" : "plain" });
+    toast(t("alert.status", { status: t(`status.${status}`), cause: word("presence_cause", cause) }), {
+      tone: cause === "missed_offers" ? "bad" : "plain",
+    });
   }
 
   configChanged() {
@@ -114,7 +134,8 @@ export class Alerts {
     const now = Date.now();
     if (now - this.#soundedAt < 900) return;
     this.#soundedAt = now;
-    for (const [frequency, delay, length] of TONES[name]) this.#tone(frequency, this.#audio.currentTime + delay, length);
+    for (const [frequency, delay, length] of TONES[name])
+      this.#tone(frequency, this.#audio.currentTime + delay, length);
   }
 
   #tone(frequency, start, length) {
@@ -143,7 +164,8 @@ export class Alerts {
 
   #title() {
     let unread = 0;
-    for (const record of this.store.records.values()) if (record.offered || (record.unread > 0 && isMine(this.store, record))) unread += 1;
+    for (const record of this.store.records.values())
+      if (record.offered || (record.unread > 0 && isMine(this.store, record))) unread += 1;
     const title = unread > 0 ? `(${unread}) ${t("console.title")}` : t("console.title");
     if (document.title !== title) document.title = title;
   }

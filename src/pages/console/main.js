@@ -1,7 +1,7 @@
 // Starts the console: signs in, ties store, session and views together, and draws anew when the language changes.
 
 import { fill } from "../shared/dom.js";
-import { t } from "../shared/i18n.js";
+import { addWords, t } from "../shared/i18n.js";
 import { takeFragment, tokens } from "../shared/token.js";
 import { Actions } from "./actions.js";
 import { Alerts } from "./alerts.js";
@@ -10,8 +10,12 @@ import { listenForShortcuts } from "./shortcuts.js";
 import { Store } from "./store.js";
 import { shell } from "./views/shell.js";
 import { signIn } from "./views/signin.js";
+import { english } from "./words/en.js";
+import { chinese } from "./words/zh.js";
 
 const TOKEN_KEY = "fenliu.console.token";
+
+addWords({ en: english, zh: chinese });
 
 function begin() {
   const fragment = takeFragment();
@@ -91,4 +95,3 @@ function run(token, fragment) {
 }
 
 begin();
-

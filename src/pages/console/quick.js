@@ -6,11 +6,15 @@ import { t } from "../shared/i18n.js";
 export function quickReplies() {
   try {
     const stored = JSON.parse(setting("quick", "null"));
-    if (Array.isArray(stored)) return stored.filter((reply) => typeof reply.name === "string" && typeof reply.text === "string");
+    if (Array.isArray(stored))
+      return stored.filter((reply) => typeof reply.name === "string" && typeof reply.text === "string");
   } catch {
     // What was stored is no list; the first few stand.
   }
-  return ["hello", "moment", "order", "anything", "thanks"].map((name) => ({ name: t(`quick.${name}_name`), text: t(`quick.${name}`) }));
+  return ["hello", "moment", "order", "anything", "thanks"].map((name) => ({
+    name: t(`quick.${name}_name`),
+    text: t(`quick.${name}`),
+  }));
 }
 
 export function keepQuickReplies(replies) {

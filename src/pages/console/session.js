@@ -174,7 +174,8 @@ export class Session {
 
   async #readOther(record, lastSeq) {
     try {
-      if (!record.thread.loaded || record.thread.last < (lastSeq ?? 0)) await catchUp(record.thread, record.id, this.call, lastSeq);
+      if (!record.thread.loaded || record.thread.last < (lastSeq ?? 0))
+        await catchUp(record.thread, record.id, this.call, lastSeq);
       record.preview = "ready";
       record.refusal = null;
     } catch (error) {
@@ -225,7 +226,15 @@ export class Session {
     const record = this.store.record(entry.conversation);
     if (!record) return;
     const from = { kind: "agent", id: this.store.me, name: this.store.identity?.name };
-    const message = { conversation: record.id, seq: result.seq, from, body: entry.body, visibility: entry.visibility, client_id: entry.client_id, at: result.at };
+    const message = {
+      conversation: record.id,
+      seq: result.seq,
+      from,
+      body: entry.body,
+      visibility: entry.visibility,
+      client_id: entry.client_id,
+      at: result.at,
+    };
     if (record.thread.takeSent(message) === "gap") this.#catchUp(record, result.seq);
     record.conversation.last_seq = Math.max(record.conversation.last_seq ?? 0, result.seq);
     if (entry.visibility !== "staff") record.overdue = null;
@@ -364,7 +373,8 @@ function soleSeller(store, view) {
   if (store.desks.size === 1) return [...store.desks.keys()][0];
   const groups = new Set(view.groups?.map((group) => group.group));
   for (const [seller, desk] of store.desks) {
-    if (desk.view?.groups.every((group) => groups.has(group.group)) && desk.view.groups.length === groups.size) return seller;
+    if (desk.view?.groups.every((group) => groups.has(group.group)) && desk.view.groups.length === groups.size)
+      return seller;
   }
   return null;
 }

@@ -36,7 +36,8 @@ export function listenForShortcuts(app) {
     if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey) return;
     if (document.querySelector("dialog[open], .menu")) return;
     const writing = event.target.closest?.("input, textarea, select, [contenteditable]");
-    if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) return run(event, event.key === "ArrowDown" ? "next" : "previous");
+    if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp"))
+      return run(event, event.key === "ArrowDown" ? "next" : "previous");
     if (event.key === "Escape") return run(event, "escape");
     if (writing || event.altKey) return;
     const shortcut = SHORTCUTS.find(([key]) => key === event.key);

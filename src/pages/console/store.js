@@ -66,7 +66,9 @@ export class Store {
   }
 
   sellersWith(scope) {
-    return (this.identity?.sellers ?? []).filter((seller) => this.may(seller.seller, scope)).map((seller) => seller.seller);
+    return (this.identity?.sellers ?? [])
+      .filter((seller) => this.may(seller.seller, scope))
+      .map((seller) => seller.seller);
   }
 
   record(id) {

@@ -16,7 +16,9 @@ export function tabSource(app) {
   let previewing = 0;
   let readAt = 0;
 
-  const readers = () => [...new Set([...store.sellersWith("conversation.read.group"), ...store.sellersWith("conversation.read.seller")])];
+  const readers = () => [
+    ...new Set([...store.sellersWith("conversation.read.group"), ...store.sellersWith("conversation.read.seller")]),
+  ];
   const allowed = (tab) => tab === "mine" || tab === "closed" || readers().length > 0;
 
   const read = async (tab, further = false) => {
@@ -27,7 +29,12 @@ export function tabSource(app) {
     list.loading = true;
     const asked = further ? list.next : requests(tab, readers());
     const pages = await Promise.all(
-      asked.map((params) => session.call("conversation.list", params, { background: true }).then((page) => ({ params, page })).catch(() => null)),
+      asked.map((params) =>
+        session
+          .call("conversation.list", params, { background: true })
+          .then((page) => ({ params, page }))
+          .catch(() => null),
+      ),
     );
     list.loading = false;
     list.read = true;
@@ -48,11 +55,14 @@ export function tabSource(app) {
   /** Reads the open tab again, at most once in a while. */
   const refreshSoon = () => {
     if (timer || (open !== "waiting" && open !== "active")) return;
-    timer = setTimeout(() => {
-      timer = 0;
-      readAt = Date.now();
-      read(open);
-    }, Math.max(0, readAt + REFRESH_MS - Date.now()));
+    timer = setTimeout(
+      () => {
+        timer = 0;
+        readAt = Date.now();
+        read(open);
+      },
+      Math.max(0, readAt + REFRESH_MS - Date.now()),
+    );
   };
   const end = session.onListsChanged(refreshSoon);
   // Where there is no board to subscribe to, nothing tells that the queue has moved.
@@ -65,7 +75,8 @@ export function tabSource(app) {
       read(tab);
     },
     records: (tab) => (tab === "mine" ? byWait(store.mine()) : stored(store, lists.get(tab), tab)),
-    count: (tab) => (tab === "mine" ? store.mine().length : tab === "waiting" ? waitingCount(store, lists.get(tab)) : ""),
+    count: (tab) =>
+      tab === "mine" ? store.mine().length : tab === "waiting" ? waitingCount(store, lists.get(tab)) : "",
     loading: (tab) => tab !== "mine" && !lists.get(tab)?.read,
     more: (tab) => read(tab, true),
     /** Reads the last messages of rows in sight, a few at a time. */
@@ -101,7 +112,12 @@ function requests(tab, sellers) {
 /** Who waits longest for an answer first; then what moved last. */
 function byWait(records) {
   return records.sort((one, other) => {
-    if (one.waitingSince && other.waitingSince) return one.waitingSince < other.waitingSince ? -1 : one.waitingSince > other.waitingSince ? 1 : compareIds(one, other);
+    if (one.waitingSince && other.waitingSince)
+      return one.waitingSince < other.waitingSince
+        ? -1
+        : one.waitingSince > other.waitingSince
+          ? 1
+          : compareIds(one, other);
     if (one.waitingSince) return -1;
     if (other.waitingSince) return 1;
     return lastAt(other) < lastAt(one) ? -1 : lastAt(other) > lastAt(one) ? 1 : compareIds(one, other);
@@ -114,14 +130,23 @@ function compareIds(one, other) {
 
 function lastAt(record) {
   const { messages } = record.thread;
-  return messages.length > 0 ? messages[messages.length - 1].at : record.conversation.assigned_at ?? record.conversation.started_at;
+  return messages.length > 0
+    ? messages[messages.length - 1].at
+    : (record.conversation.assigned_at ?? record.conversation.started_at);
 }
 
 function stored(store, list, tab) {
-  const records = (list?.ids ?? []).map((id) => store.record(id)).filter((record) => record && STATES[tab].includes(record.conversation.state));
-  if (tab === "closed") return records.sort((one, other) => ((one.conversation.closed_at ?? "") > (other.conversation.closed_at ?? "") ? -1 : 1));
+  const records = (list?.ids ?? [])
+    .map((id) => store.record(id))
+    .filter((record) => record && STATES[tab].includes(record.conversation.state));
+  if (tab === "closed")
+    return records.sort((one, other) =>
+      (one.conversation.closed_at ?? "") > (other.conversation.closed_at ?? "") ? -1 : 1,
+    );
   const rank = (record) => (record.conversation.state === "left_message" ? 1 : 0);
-  return records.sort((one, other) => rank(one) - rank(other) || (one.conversation.started_at < other.conversation.started_at ? -1 : 1));
+  return records.sort(
+    (one, other) => rank(one) - rank(other) || (one.conversation.started_at < other.conversation.started_at ? -1 : 1),
+  );
 }
 
 function waitingCount(store, list) {

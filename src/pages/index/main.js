@@ -2,7 +2,7 @@
 
 import { fill, h } from "../shared/dom.js";
 import { t } from "../shared/i18n.js";
-import { preferences } from "../console/views/preferences.js";
+import { preferences } from "../shared/preferences.js";
 
 let dev = null;
 
@@ -13,9 +13,21 @@ function draw() {
     h(
       "main.front",
       {},
-      h("header", {}, h("img", { src: "/assets/shared/icon.svg", alt: "", width: "44", height: "44" }), h("div", {}, h("h1", {}, "fenliu 分流"), h("p.muted", {}, t("index.lead"))), preferences({ redraw: draw })),
+      h(
+        "header",
+        {},
+        h("img", { src: "/assets/shared/icon.svg", alt: "", width: "44", height: "44" }),
+        h("div", {}, h("h1", {}, "fenliu 分流"), h("p.muted", {}, t("index.lead"))),
+        preferences({ redraw: draw }),
+      ),
       dev ? devLinks() : h("p.panel.muted", {}, t("index.none")),
-      h("section.places", {}, placeCard("index.console", "index.console_text", h("a.button", { href: "/console" }, "/console")), placeCard("index.widget", "index.widget_text", h("code", {}, tag)), placeCard("index.api", "index.api_text", h("a.button", { href: "/openrpc.json" }, "/openrpc.json"))),
+      h(
+        "section.places",
+        {},
+        placeCard("index.console", "index.console_text", h("a.button", { href: "/console" }, "/console")),
+        placeCard("index.widget", "index.widget_text", h("code", {}, tag)),
+        placeCard("index.api", "index.api_text", h("a.button", { href: "/openrpc.json" }, "/openrpc.json")),
+      ),
     ),
   );
 }
@@ -25,12 +37,44 @@ function placeCard(title, text, content) {
 }
 
 function devLinks() {
-  const consoles = dev.accounts.map((account) => h("li", {}, h("a.button", { href: `/console#token=${encodeURIComponent(account.token)}`, target: "_blank", rel: "noopener" }, h("strong", {}, account.name || account.id), h("small.muted", {}, [account.role, account.seller].filter(Boolean).join(" · ")))));
+  const consoles = dev.accounts.map((account) =>
+    h(
+      "li",
+      {},
+      h(
+        "a.button",
+        { href: `/console#token=${encodeURIComponent(account.token)}`, target: "_blank", rel: "noopener" },
+        h("strong", {}, account.name || account.id),
+        h("small.muted", {}, [account.role, account.seller].filter(Boolean).join(" · ")),
+      ),
+    ),
+  );
   const shops = dev.shops.map((shop) => {
     const address = `/buyer?shop=${encodeURIComponent(shop.shop)}`;
-    return h("li", {}, h("a.button", { href: `${address}#token=${encodeURIComponent(shop.token)}`, target: "_blank", rel: "noopener" }, h("strong", {}, shop.name), h("small.muted", {}, t("index.open_chat"))), dev.visitors && h("a", { href: address, target: "_blank", rel: "noopener" }, t("index.visitor")));
+    return h(
+      "li",
+      {},
+      h(
+        "a.button",
+        { href: `${address}#token=${encodeURIComponent(shop.token)}`, target: "_blank", rel: "noopener" },
+        h("strong", {}, shop.name),
+        h("small.muted", {}, t("index.open_chat")),
+      ),
+      dev.visitors && h("a", { href: address, target: "_blank", rel: "noopener" }, t("index.visitor")),
+    );
   });
-  return h("section.panel", {}, h("h2", {}, t("index.dev")), h("p.muted", {}, t("index.dev_text")), h("div.dev", {}, h("div", {}, h("h3", {}, t("index.accounts")), h("ul", {}, consoles)), h("div", {}, h("h3", {}, t("index.shops")), h("ul", {}, shops))));
+  return h(
+    "section.panel",
+    {},
+    h("h2", {}, t("index.dev")),
+    h("p.muted", {}, t("index.dev_text")),
+    h(
+      "div.dev",
+      {},
+      h("div", {}, h("h3", {}, t("index.accounts")), h("ul", {}, consoles)),
+      h("div", {}, h("h3", {}, t("index.shops")), h("ul", {}, shops)),
+    ),
+  );
 }
 
 draw();

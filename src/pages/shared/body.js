@@ -17,7 +17,13 @@ export function bodyElement(body) {
       return linkCard("file", body.name || t("body.file"), [hostOf(body.url), size(body.size)], body.url);
     case "product":
     case "order":
-      return linkCard(body.type === "order" ? "box" : "tag", body.title || t(`body.${body.type}`), [`${t(`body.${body.type}`)} ${body.id}`, body.price], body.url, body.type);
+      return linkCard(
+        body.type === "order" ? "box" : "tag",
+        body.title || t(`body.${body.type}`),
+        [`${t(`body.${body.type}`)} ${body.id}`, body.price],
+        body.url,
+        body.type,
+      );
     default:
       return h("div.text.muted", {}, t("body.unknown"));
   }
@@ -27,7 +33,9 @@ export function bodyElement(body) {
 export function bodyLine(body) {
   switch (body?.type) {
     case "text":
-      return String(body.text ?? "").replace(/\s+/g, " ").slice(0, 160);
+      return String(body.text ?? "")
+        .replace(/\s+/g, " ")
+        .slice(0, 160);
     case "image":
       return `[${t("body.image")}] ${body.name ?? ""}`.trim();
     case "file":
@@ -55,7 +63,11 @@ function linked(text) {
 }
 
 function outwardLink(address, label, tag = "a") {
-  return h(tag, { href: address, target: "_blank", rel: "noopener noreferrer nofollow", referrerpolicy: "no-referrer" }, label);
+  return h(
+    tag,
+    { href: address, target: "_blank", rel: "noopener noreferrer nofollow", referrerpolicy: "no-referrer" },
+    label,
+  );
 }
 
 /** An address that may be followed, or null: web addresses only, and none that poses as somebody's log-in. */
@@ -78,7 +90,9 @@ function hostOf(address) {
 
 function size(bytes) {
   if (!(bytes > 0)) return null;
-  return bytes < 1024 * 1024 ? `${number(Math.ceil(bytes / 1024))} KB` : `${number(Math.round(bytes / 104857.6) / 10)} MB`;
+  return bytes < 1024 * 1024
+    ? `${number(Math.ceil(bytes / 1024))} KB`
+    : `${number(Math.round(bytes / 104857.6) / 10)} MB`;
 }
 
 /** An image stays unseen until it is asked for: opening it tells a foreign server that somebody looked. */
@@ -87,7 +101,9 @@ function imageCard(body) {
   const card = h("div.card.image");
   const reveal = () => {
     const image = h("img", { alt: body.name || t("body.image"), referrerpolicy: "no-referrer", decoding: "async" });
-    image.addEventListener("error", () => fill(card, h("span.card-lead", {}, icon("image")), h("span.muted", {}, t("body.image_failed"))));
+    image.addEventListener("error", () =>
+      fill(card, h("span.card-lead", {}, icon("image")), h("span.muted", {}, t("body.image_failed"))),
+    );
     image.src = address;
     const link = outwardLink(address, "");
     link.append(image);
@@ -98,8 +114,15 @@ function imageCard(body) {
   fill(
     card,
     h("span.card-lead", {}, icon("image")),
-    h("span.card-text", {}, h("strong", { dir: "auto" }, body.name || t("body.image")), h("small", {}, [hostOf(body.url), size(body.size)].filter(Boolean).join(" · "))),
-    address ? h("button.button.small", { type: "button", on: { click: reveal } }, t("body.image_show")) : h("small.muted", {}, t("body.bad_address")),
+    h(
+      "span.card-text",
+      {},
+      h("strong", { dir: "auto" }, body.name || t("body.image")),
+      h("small", {}, [hostOf(body.url), size(body.size)].filter(Boolean).join(" · ")),
+    ),
+    address
+      ? h("button.button.small", { type: "button", on: { click: reveal } }, t("body.image_show"))
+      : h("small.muted", {}, t("body.bad_address")),
   );
   return card;
 }

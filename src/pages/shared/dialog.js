@@ -63,10 +63,7 @@ export function confirmDialog({ title, text, label, tone = "primary" }) {
     openDialog({
       title,
       body: h("p", {}, text),
-      actions: [
-        { label: t("dialog.cancel") },
-        { label, tone, submits: true, run: () => void (answer = true) },
-      ],
+      actions: [{ label: t("dialog.cancel") }, { label, tone, submits: true, run: () => void (answer = true) }],
       onClose: () => resolve(answer),
     });
   });
@@ -92,7 +89,10 @@ export function openMenu(anchor, items, { label, align = "start" } = {}) {
   const outside = (event) => {
     if (!menu.contains(event.target) && !anchor.contains(event.target)) close(false);
   };
-  fill(menu, items.map((item) => (item ? menuItem(item, close) : h("div.menu-line", { role: "separator" }))));
+  fill(
+    menu,
+    items.map((item) => (item ? menuItem(item, close) : h("div.menu-line", { role: "separator" }))),
+  );
   menu.addEventListener("keydown", (event) => moveInMenu(event, menu, close));
   document.body.append(menu);
   place(menu, anchor, align);
@@ -166,7 +166,13 @@ export function toast(text, { tone = "plain", action, seconds = 6 } = {}) {
     };
     element.append(h("button.link", { type: "button", on: { click: run } }, action.label));
   }
-  element.append(h("button.icon-button.small", { type: "button", "aria-label": t("dialog.close"), on: { click: remove } }, icon("close", 14)));
+  element.append(
+    h(
+      "button.icon-button.small",
+      { type: "button", "aria-label": t("dialog.close"), on: { click: remove } },
+      icon("close", 14),
+    ),
+  );
   toasts.append(element);
   while (toasts.children.length > 4) toasts.firstChild.remove();
   setTimeout(remove, seconds * 1000);

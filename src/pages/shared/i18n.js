@@ -4,7 +4,12 @@ import { english } from "./words/en.js";
 import { chinese } from "./words/zh.js";
 import { keepSetting } from "./settings.js";
 
-const WORDS = { en: english, zh: chinese };
+const WORDS = { en: { ...english }, zh: { ...chinese } };
+
+/** Adds a page's own words, language by language. */
+export function addWords(words) {
+  for (const [name, more] of Object.entries(words)) Object.assign(WORDS[name], more);
+}
 
 export function language() {
   return document.documentElement.lang.startsWith("zh") ? "zh" : "en";
@@ -17,14 +22,14 @@ export function setLanguage(next) {
 
 /** The text of `key`, in the reader's language, else in English, else the key itself. */
 export function t(key, about = {}) {
-  const word = WORDS[language()][key] ?? english[key];
+  const word = WORDS[language()][key] ?? WORDS.en[key];
   if (word === undefined) return key;
   return typeof word === "function" ? word(about) : word;
 }
 
 /** Whether there is a text for the key. */
 export function known(key) {
-  return english[key] !== undefined;
+  return WORDS.en[key] !== undefined;
 }
 
 /** The text of `prefix.value` if there is one, else the value as it is: for the server's words. */
@@ -51,7 +56,12 @@ export function dayName(at) {
   const days = Math.round((midnight(today) - midnight(date)) / 86400000);
   if (days === 0) return t("day.today");
   if (days === 1) return t("day.yesterday");
-  return format("day", { weekday: "short", day: "numeric", month: "short", year: date.getFullYear() === today.getFullYear() ? undefined : "numeric" }).format(date);
+  return format("day", {
+    weekday: "short",
+    day: "numeric",
+    month: "short",
+    year: date.getFullYear() === today.getFullYear() ? undefined : "numeric",
+  }).format(date);
 }
 
 function midnight(date) {
@@ -65,7 +75,9 @@ export function fullTime(at) {
 /** The time of today, the day of anything before. */
 export function shortTime(at) {
   const date = new Date(at);
-  return midnight(date) === midnight(new Date()) ? clockTime(at) : format("short", { day: "numeric", month: "short" }).format(date);
+  return midnight(date) === midnight(new Date())
+    ? clockTime(at)
+    : format("short", { day: "numeric", month: "short" }).format(date);
 }
 
 /** A length of time that is read at a glance: 0:42, 12:05, 2 h 10. */

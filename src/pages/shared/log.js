@@ -14,10 +14,27 @@ const SAME_BREATH_MS = 180000;
 export function messageLog({ own, name, older, retry, discard, refusal, label }) {
   const rows = h("div.log-rows");
   const above = h("div.log-above");
-  const typing = h("div.typing", { hidden: true }, h("span.typing-dots", { "aria-hidden": "true" }, h("i"), h("i"), h("i")), h("span"));
+  const typing = h(
+    "div.typing",
+    { hidden: true },
+    h("span.typing-dots", { "aria-hidden": "true" }, h("i"), h("i"), h("i")),
+    h("span"),
+  );
   const problem = h("p.notice", { hidden: true });
-  const scroller = h("div.log", { role: "log", "aria-label": label, "aria-live": "polite", tabindex: "0" }, above, problem, rows, typing);
-  const jump = h("button.jump", { type: "button", hidden: true, on: { click: () => toEnd(true) } }, icon("down", 15), t("log.newer"));
+  const scroller = h(
+    "div.log",
+    { role: "log", "aria-label": label, "aria-live": "polite", tabindex: "0" },
+    above,
+    problem,
+    rows,
+    typing,
+  );
+  const jump = h(
+    "button.jump",
+    { type: "button", hidden: true, on: { click: () => toEnd(true) } },
+    icon("down", 15),
+    t("log.newer"),
+  );
   const element = h("div.log-frame", {}, scroller, jump);
   let thread = null;
   let drawn = "";
@@ -50,7 +67,13 @@ export function messageLog({ own, name, older, retry, discard, refusal, label })
     const key = `${thread.version}:${view.peerRead}:${view.pending.map((entry) => entry.client_id + entry.state).join()}`;
     if (other || key !== drawn) {
       drawn = key;
-      keyed(rows, items(thread, view, own), (item) => item.key, (item) => create(item), updateItem);
+      keyed(
+        rows,
+        items(thread, view, own),
+        (item) => item.key,
+        (item) => create(item),
+        updateItem,
+      );
     }
     show(problem, Boolean(view.problem));
     setText(problem, view.problem);
@@ -96,7 +119,12 @@ function items(thread, view, own) {
   let day = "";
   const shown = new Set();
   const readUpTo = view.peerRead;
-  const lastRead = [...thread.messages].reverse().find((message) => own(message) && message.from.kind !== "system" && message.visibility !== "staff" && message.seq <= readUpTo);
+  const lastRead = [...thread.messages]
+    .reverse()
+    .find(
+      (message) =>
+        own(message) && message.from.kind !== "system" && message.visibility !== "staff" && message.seq <= readUpTo,
+    );
   for (const message of thread.messages) {
     if (message.client_id) shown.add(message.client_id);
     const today = new Date(message.at).toDateString();
@@ -105,20 +133,42 @@ function items(thread, view, own) {
       day = today;
       before = null;
     }
-    list.push({ kind: "message", key: `m-${message.client_id ?? message.seq}`, message, mine: own(message), first: !sameBreath(before, message), read: message === lastRead, state: "sent" });
+    list.push({
+      kind: "message",
+      key: `m-${message.client_id ?? message.seq}`,
+      message,
+      mine: own(message),
+      first: !sameBreath(before, message),
+      read: message === lastRead,
+      state: "sent",
+    });
     before = message;
   }
   for (const entry of view.pending) {
     if (shown.has(entry.client_id)) continue;
     const message = { ...entry, from: { kind: view.pendingKind ?? "agent", pending: true } };
-    list.push({ kind: "message", key: `m-${entry.client_id}`, message, mine: true, first: before?.from.kind === "buyer" || before?.from.kind === "system" || !before, state: entry.state, error: entry.error });
+    list.push({
+      kind: "message",
+      key: `m-${entry.client_id}`,
+      message,
+      mine: true,
+      first: before?.from.kind === "buyer" || before?.from.kind === "system" || !before,
+      state: entry.state,
+      error: entry.error,
+    });
     before = message;
   }
   return list;
 }
 
 function sameBreath(before, message) {
-  return Boolean(before) && before.from.kind === message.from.kind && before.from.id === message.from.id && before.visibility === message.visibility && Date.parse(message.at) - Date.parse(before.at) < SAME_BREATH_MS;
+  return (
+    Boolean(before) &&
+    before.from.kind === message.from.kind &&
+    before.from.id === message.from.id &&
+    before.visibility === message.visibility &&
+    Date.parse(message.at) - Date.parse(before.at) < SAME_BREATH_MS
+  );
 }
 
 function bubble(item, { name, retry, discard, refusal }) {
@@ -130,9 +180,18 @@ function bubble(item, { name, retry, discard, refusal }) {
   const problem = h("div.problem", { hidden: true });
   const element = h(
     "article.message",
-    { class: [item.mine ? "own" : "theirs", note ? "note" : "", message.body?.type === "text" ? "" : "carded"].filter(Boolean).join(" ") },
+    {
+      class: [item.mine ? "own" : "theirs", note ? "note" : "", message.body?.type === "text" ? "" : "carded"]
+        .filter(Boolean)
+        .join(" "),
+    },
     h("div.message-head", {}, note && h("span.note-label", {}, icon("note", 13), t("note.label")), who),
-    h("div.bubble", {}, bodyElement(message.body), h("span.meta", {}, h("time", { datetime: message.at, title: fullTime(message.at) }, clockTime(message.at)), mark)),
+    h(
+      "div.bubble",
+      {},
+      bodyElement(message.body),
+      h("span.meta", {}, h("time", { datetime: message.at, title: fullTime(message.at) }, clockTime(message.at)), mark),
+    ),
     problem,
   );
   element.parts = { who, mark, problem };
@@ -155,7 +214,16 @@ function updateItem(element, item) {
   element.classList.toggle("failed", item.state === "failed");
   setText(who, item.message.from.pending ? t("you") : name(item.message));
   const note = item.message.visibility === "staff";
-  const state = item.mine && !note ? (item.state === "sent" ? (item.read ? "read" : "sent") : item.state) : item.state === "sent" ? "" : item.state;
+  const state =
+    item.mine && !note
+      ? item.state === "sent"
+        ? item.read
+          ? "read"
+          : "sent"
+        : item.state
+      : item.state === "sent"
+        ? ""
+        : item.state;
   if (mark.dataset.state !== state) {
     mark.dataset.state = state;
     fill(mark, markOf(state));

@@ -69,7 +69,8 @@ export class Outbox {
 
   /** Sends what waits, of one conversation or of all. */
   flush(conversation) {
-    const wanted = conversation === undefined ? new Set(this.entries.map((entry) => entry.conversation)) : [conversation];
+    const wanted =
+      conversation === undefined ? new Set(this.entries.map((entry) => entry.conversation)) : [conversation];
     for (const id of wanted) this.#run(id);
   }
 
@@ -97,7 +98,8 @@ export class Outbox {
     } catch (error) {
       if (error.kind === "moved") return true;
       if (AGAIN.has(error.kind)) {
-        if (error.kind !== "disconnected") setTimeout(() => this.flush(entry.conversation), error.data?.retry_after_ms ?? 2000);
+        if (error.kind !== "disconnected")
+          setTimeout(() => this.flush(entry.conversation), error.data?.retry_after_ms ?? 2000);
         return false;
       }
       entry.state = "failed";

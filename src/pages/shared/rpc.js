@@ -198,7 +198,12 @@ export class Connection {
   #failed(request, error) {
     // A refusal for pace did nothing: the same request may be sent again.
     const retryAfter = error.data.retry_after_ms;
-    if (error.kind === "rate_limited" && retryAfter !== undefined && retryAfter <= 5000 && request.retries < RETRIES_MAX) {
+    if (
+      error.kind === "rate_limited" &&
+      retryAfter !== undefined &&
+      retryAfter <= 5000 &&
+      request.retries < RETRIES_MAX
+    ) {
       request.retries += 1;
       this.#tokens = Math.min(this.#tokens, 0);
       setTimeout(() => {

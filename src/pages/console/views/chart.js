@@ -15,8 +15,20 @@ export function deskChart(app) {
   const { store, session } = app;
   const picture = h("div.chart-picture");
   const reading = h("p.chart-reading.muted", { role: "status" });
-  const legend = h("ul.legend", {}, h("li.waiting", {}, t("chart.waiting")), h("li.served", {}, t("chart.served")), h("li.reply", {}, t("chart.reply")));
-  const element = h("div.panel.chart", {}, h("div.chart-head", {}, h("h2", {}, t("chart.title", { hours: HOURS })), legend), picture, reading);
+  const legend = h(
+    "ul.legend",
+    {},
+    h("li.waiting", {}, t("chart.waiting")),
+    h("li.served", {}, t("chart.served")),
+    h("li.reply", {}, t("chart.reply")),
+  );
+  const element = h(
+    "div.panel.chart",
+    {},
+    h("div.chart-head", {}, h("h2", {}, t("chart.title", { hours: HOURS })), legend),
+    picture,
+    reading,
+  );
   const data = new Map();
   let seller = null;
   let timer = 0;
@@ -80,7 +92,17 @@ export function deskChart(app) {
     const now = entry.bins[entry.bins.length - 1];
     const served = entry.bins.reduce((total, bin) => total + bin.served, 0);
     const reply = entry.replies[entry.replies.length - 1];
-    setText(reading, now ? t("chart.reading", { served: number(served), waiting: number(now.waiting), reply: reply ? duration(reply.value) : "–", partial: entry.complete ? "" : t("chart.partial") }) : t("chart.none"));
+    setText(
+      reading,
+      now
+        ? t("chart.reading", {
+            served: number(served),
+            waiting: number(now.waiting),
+            reply: reply ? duration(reply.value) : "–",
+            partial: entry.complete ? "" : t("chart.partial"),
+          })
+        : t("chart.none"),
+    );
     show(reading, true);
   };
 
@@ -103,7 +125,8 @@ function binned(conversations, from, now) {
     const ended = assigned ?? (conversation.closed_at ? Date.parse(conversation.closed_at) : now);
     if (assigned !== null && bins[index(assigned)]) bins[index(assigned)].served += 1;
     if (conversation.state === "left_message" || ended - started < 1000) continue;
-    for (let bin = Math.max(0, index(started)); bin <= Math.min(bins.length - 1, index(ended)); bin += 1) bins[bin].waiting += 1;
+    for (let bin = Math.max(0, index(started)); bin <= Math.min(bins.length - 1, index(ended)); bin += 1)
+      bins[bin].waiting += 1;
   }
   return bins;
 }
@@ -115,30 +138,58 @@ function chart({ bins, replies }, now) {
   const replyTop = niceTop(Math.max(60, ...replies.map((reply) => reply.value)));
   const x = (at) => EDGE.left + ((at - from) / (to - from)) * (WIDTH - EDGE.left - EDGE.right);
   const y = (value, most) => HEIGHT - EDGE.bottom - (value / most) * (HEIGHT - EDGE.top - EDGE.bottom);
-  const root = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": t("chart.title", { hours: HOURS }), class: "chart-svg" });
+  const root = svg("svg", {
+    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    role: "img",
+    "aria-label": t("chart.title", { hours: HOURS }),
+    class: "chart-svg",
+  });
   for (const part of [0, 0.5, 1]) {
     const line = y(top * part, top);
-    root.append(svg("line", { x1: EDGE.left, x2: WIDTH - EDGE.right, y1: line, y2: line, class: "grid" }), text(EDGE.left - 6, line + 4, Math.round(top * part), "end"));
-    if (replies.length > 0) root.append(text(WIDTH - EDGE.right + 6, line + 4, duration(replyTop * part), "start", "reply-axis"));
+    root.append(
+      svg("line", { x1: EDGE.left, x2: WIDTH - EDGE.right, y1: line, y2: line, class: "grid" }),
+      text(EDGE.left - 6, line + 4, Math.round(top * part), "end"),
+    );
+    if (replies.length > 0)
+      root.append(text(WIDTH - EDGE.right + 6, line + 4, duration(replyTop * part), "start", "reply-axis"));
   }
-  for (let at = Math.ceil(from / 3600000) * 3600000; at < to; at += 3600000) root.append(text(x(at), HEIGHT - 6, clockTime(at), "middle"));
+  for (let at = Math.ceil(from / 3600000) * 3600000; at < to; at += 3600000)
+    root.append(text(x(at), HEIGHT - 6, clockTime(at), "middle"));
   const width = x(bins[0].at + BIN_MS) - x(bins[0].at);
   for (const bin of bins) {
     const height = HEIGHT - EDGE.bottom - y(bin.served, top);
-    if (height > 0) root.append(svg("rect", { x: x(bin.at) + width * 0.18, y: y(bin.served, top), width: width * 0.64, height, rx: 2, class: "bar" }));
+    if (height > 0)
+      root.append(
+        svg("rect", {
+          x: x(bin.at) + width * 0.18,
+          y: y(bin.served, top),
+          width: width * 0.64,
+          height,
+          rx: 2,
+          class: "bar",
+        }),
+      );
   }
   root.append(svg("path", { d: steps(bins, x, (value) => y(value, top)), class: "waiting-line" }));
   const seen = replies.filter((reply) => reply.at >= from && reply.at <= now);
   if (seen.length > 0) {
     const points = seen.map((reply) => `${x(reply.at).toFixed(1)},${y(reply.value, replyTop).toFixed(1)}`);
     points.push(`${x(now).toFixed(1)},${y(seen[seen.length - 1].value, replyTop).toFixed(1)}`);
-    root.append(svg("polyline", { points: points.join(" "), class: "reply-line" }), svg("circle", { cx: x(now), cy: y(seen[seen.length - 1].value, replyTop), r: 3.5, class: "reply-dot" }));
+    root.append(
+      svg("polyline", { points: points.join(" "), class: "reply-line" }),
+      svg("circle", { cx: x(now), cy: y(seen[seen.length - 1].value, replyTop), r: 3.5, class: "reply-dot" }),
+    );
   }
   return root;
 }
 
 function steps(bins, x, y) {
-  return bins.map((bin, index) => `${index === 0 ? "M" : "L"}${x(bin.at).toFixed(1)} ${y(bin.waiting).toFixed(1)} L${x(bin.at + BIN_MS).toFixed(1)} ${y(bin.waiting).toFixed(1)}`).join(" ");
+  return bins
+    .map(
+      (bin, index) =>
+        `${index === 0 ? "M" : "L"}${x(bin.at).toFixed(1)} ${y(bin.waiting).toFixed(1)} L${x(bin.at + BIN_MS).toFixed(1)} ${y(bin.waiting).toFixed(1)}`,
+    )
+    .join(" ");
 }
 
 function niceTop(value) {

@@ -18,13 +18,45 @@ addEventListener("keydown", () => (byPointer = false), true);
 export function composer(app) {
   const { store, session } = app;
   const listId = freshId("quick");
-  const area = h("textarea.composer-text", { rows: "1", maxlength: String(TEXT_MAX), dir: "auto", role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": listId });
+  const area = h("textarea.composer-text", {
+    rows: "1",
+    maxlength: String(TEXT_MAX),
+    dir: "auto",
+    role: "combobox",
+    "aria-autocomplete": "list",
+    "aria-expanded": "false",
+    "aria-controls": listId,
+  });
   const list = h("div.quick-list", { id: listId, role: "listbox", "aria-label": t("quick.title"), hidden: true });
   const replyTab = h("button.mode", { type: "button", on: { click: () => setMode("reply") } }, t("composer.reply"));
-  const noteTab = h("button.mode", { type: "button", on: { click: () => setMode("note") } }, icon("note", 14), t("composer.note"));
-  const sendButton = h("button.button.primary.send", { type: "button", on: { click: () => send() } }, icon("send", 16), h("span"));
-  const attach = h("button.icon-button", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": t("composer.attach"), title: t("composer.attach") }, icon("clip"));
-  const quickButton = h("button.icon-button", { type: "button", "aria-label": t("quick.title"), title: `${t("quick.title")} (/)`, on: { click: () => quick() } }, icon("bolt"));
+  const noteTab = h(
+    "button.mode",
+    { type: "button", on: { click: () => setMode("note") } },
+    icon("note", 14),
+    t("composer.note"),
+  );
+  const sendButton = h(
+    "button.button.primary.send",
+    { type: "button", on: { click: () => send() } },
+    icon("send", 16),
+    h("span"),
+  );
+  const attach = h(
+    "button.icon-button",
+    {
+      type: "button",
+      "aria-haspopup": "menu",
+      "aria-expanded": "false",
+      "aria-label": t("composer.attach"),
+      title: t("composer.attach"),
+    },
+    icon("clip"),
+  );
+  const quickButton = h(
+    "button.icon-button",
+    { type: "button", "aria-label": t("quick.title"), title: `${t("quick.title")} (/)`, on: { click: () => quick() } },
+    icon("bolt"),
+  );
   const hint = h("span.composer-hint");
   const element = h(
     "div.composer",
@@ -40,7 +72,15 @@ export function composer(app) {
   let index = 0;
 
   attach.addEventListener("click", () =>
-    openMenu(attach, ["image", "file", "product", "order"].map((type) => ({ label: t(`body.${type}`), icon: { image: "image", file: "file", product: "tag", order: "box" }[type], run: () => openCardForm(type, (body) => session.send(record, body, record.mode === "note" ? "staff" : undefined)) }))),
+    openMenu(
+      attach,
+      ["image", "file", "product", "order"].map((type) => ({
+        label: t(`body.${type}`),
+        icon: { image: "image", file: "file", product: "tag", order: "box" }[type],
+        run: () =>
+          openCardForm(type, (body) => session.send(record, body, record.mode === "note" ? "staff" : undefined)),
+      })),
+    ),
   );
 
   const setMode = (mode, focus = true) => {
@@ -61,12 +101,19 @@ export function composer(app) {
     show(noteTab, able.note);
     show(attach, !note);
     show(quickButton, !note);
-    const label = note ? t("composer.note_hint") : t("composer.reply_hint", { name: buyerName(record.conversation, (id) => t("buyer.unnamed", { id: id.slice(-6) })) });
+    const label = note
+      ? t("composer.note_hint")
+      : t("composer.reply_hint", {
+          name: buyerName(record.conversation, (id) => t("buyer.unnamed", { id: id.slice(-6) })),
+        });
     setAttribute(area, "placeholder", label);
     setAttribute(area, "aria-label", label);
     setText(sendButton.lastChild, note ? t("composer.add_note") : t("composer.send"));
     sendButton.disabled = area.value.trim() === "";
-    setText(hint, area.value.length > TEXT_MAX - 500 ? `${area.value.length} / ${TEXT_MAX}` : note ? t("composer.note_who") : "");
+    setText(
+      hint,
+      area.value.length > TEXT_MAX - 500 ? `${area.value.length} / ${TEXT_MAX}` : note ? t("composer.note_who") : "",
+    );
   };
 
   const grow = () => {
@@ -112,13 +159,22 @@ export function composer(app) {
       found.map((reply, at) =>
         h(
           "div.quick-item",
-          { role: "option", id: `${listId}-${at}`, "aria-selected": String(at === index), on: { pointerdown: (event) => (event.preventDefault(), choose(at)) } },
+          {
+            role: "option",
+            id: `${listId}-${at}`,
+            "aria-selected": String(at === index),
+            on: { pointerdown: (event) => (event.preventDefault(), choose(at)) },
+          },
           h("strong", { dir: "auto" }, reply.name),
           h("span", { dir: "auto" }, reply.text),
         ),
       ),
       found.length === 0 && h("div.quick-none.muted", {}, t("quick.none")),
-      h("button.link.quick-edit", { type: "button", on: { click: () => (closeQuick(), openQuickEditor()) } }, t("quick.edit")),
+      h(
+        "button.link.quick-edit",
+        { type: "button", on: { click: () => (closeQuick(), openQuickEditor()) } },
+        t("quick.edit"),
+      ),
     );
     show(list, true);
     setAttribute(area, "aria-expanded", "true");
@@ -187,7 +243,8 @@ export function composer(app) {
     },
     /** The place to write, after a conversation was clicked. */
     settle() {
-      if (able.reply && byPointer && !document.activeElement?.closest?.(".rows, .tabs, dialog, .filter-box")) area.focus({ preventScroll: true });
+      if (able.reply && byPointer && !document.activeElement?.closest?.(".rows, .tabs, dialog, .filter-box"))
+        area.focus({ preventScroll: true });
     },
     focus(mode) {
       if (record && able[mode]) setMode(mode);

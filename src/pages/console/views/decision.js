@@ -14,7 +14,16 @@ export async function openDecisions(app, record) {
   openDialog({ title: t("decision.title", { name }), body, wide: true });
   try {
     const { decisions } = await app.session.call("routing.explain", { conversation: record.id });
-    const shown = [...decisions].reverse().map((decision, index) => h("details.decision", { open: index === 0 }, h("summary", {}, h("strong", {}, word("cause", decision.cause)), h("span.muted", {}, fullTime(decision.at))), decisionElement(decision, app)));
+    const shown = [...decisions]
+      .reverse()
+      .map((decision, index) =>
+        h(
+          "details.decision",
+          { open: index === 0 },
+          h("summary", {}, h("strong", {}, word("cause", decision.cause)), h("span.muted", {}, fullTime(decision.at))),
+          decisionElement(decision, app),
+        ),
+      );
     fill(body, shown.length > 0 ? shown : h("p.muted", {}, t("decision.none")));
   } catch (error) {
     fill(body, h("p.notice.bad", {}, refusalText(error, app.store)));
@@ -31,7 +40,11 @@ export function decisionElement(decision, { store }) {
     bindingsOf(decision),
     candidatesOf(decision, store),
     unavailableOf(decision),
-    h("p.muted.small", {}, t("decision.generation", { n: decision.generation, seller: store.seller(seller)?.name ?? seller })),
+    h(
+      "p.muted.small",
+      {},
+      t("decision.generation", { n: decision.generation, seller: store.seller(seller)?.name ?? seller }),
+    ),
   );
 }
 
@@ -45,7 +58,15 @@ function outcome({ chosen, seller, runner_up }, store) {
     "p.outcome",
     { class: who ? "good" : "" },
     icon(who ? "check" : "clock"),
-    h("span", {}, h("strong", {}, who || word("state", chosen.state)), group && ` · ${group}`, via && ` · ${t("decision.via", { group: via })}`, who && ` · ${word("state", chosen.state)}`, second && h("small.muted", {}, " ", t("decision.runner_up", { name: store.agentName(seller, second) }))),
+    h(
+      "span",
+      {},
+      h("strong", {}, who || word("state", chosen.state)),
+      group && ` · ${group}`,
+      via && ` · ${t("decision.via", { group: via })}`,
+      who && ` · ${word("state", chosen.state)}`,
+      second && h("small.muted", {}, " ", t("decision.runner_up", { name: store.agentName(seller, second) })),
+    ),
   );
 }
 
@@ -58,7 +79,15 @@ function stepsOf({ steps = [] }) {
     h(
       "ol.steps",
       {},
-      steps.map(({ step, outcome: result, ...rest }) => h("li", {}, h("strong", {}, word("step", step)), h("span", {}, word("outcome", result)), extras(rest) && h("small.muted", {}, extras(rest)))),
+      steps.map(({ step, outcome: result, ...rest }) =>
+        h(
+          "li",
+          {},
+          h("strong", {}, word("step", step)),
+          h("span", {}, word("outcome", result)),
+          extras(rest) && h("small.muted", {}, extras(rest)),
+        ),
+      ),
     ),
   );
 }
@@ -79,7 +108,23 @@ function bindingsOf({ bindings = [] }) {
     h(
       "ul.bindings",
       {},
-      bindings.map(({ binding, matched, failed }) => h("li", { class: matched ? "matched" : "" }, icon(matched ? "check" : "close", 14), h("code", {}, binding), h("span.muted", {}, matched ? t("decision.matched") : failed ? t("decision.failed", { matcher: failed }) : t("decision.not_matched")))),
+      bindings.map(({ binding, matched, failed }) =>
+        h(
+          "li",
+          { class: matched ? "matched" : "" },
+          icon(matched ? "check" : "close", 14),
+          h("code", {}, binding),
+          h(
+            "span.muted",
+            {},
+            matched
+              ? t("decision.matched")
+              : failed
+                ? t("decision.failed", { matcher: failed })
+                : t("decision.not_matched"),
+          ),
+        ),
+      ),
     ),
   );
 }
@@ -96,7 +141,17 @@ function candidatesOf({ candidates = [], seller, chosen }, store) {
       h(
         "table.table",
         {},
-        h("thead", {}, h("tr", {}, ["decision.who", "decision.load", "decision.score", "decision.verdict"].map((label) => h("th", { scope: "col" }, t(label))))),
+        h(
+          "thead",
+          {},
+          h(
+            "tr",
+            {},
+            ["decision.who", "decision.load", "decision.score", "decision.verdict"].map((label) =>
+              h("th", { scope: "col" }, t(label)),
+            ),
+          ),
+        ),
         h(
           "tbody",
           {},
@@ -107,7 +162,15 @@ function candidatesOf({ candidates = [], seller, chosen }, store) {
               h("th", { scope: "row", dir: "auto" }, store.agentName(seller, candidate.sub_account)),
               h("td.numeric", {}, `${candidate.held ?? "–"} / ${candidate.capacity ?? "–"}`),
               h("td.numeric", {}, scoreText(candidate.score)),
-              h("td", {}, candidate.sub_account === chosen?.sub_account ? t("decision.chosen") : candidate.available ? t("decision.could") : (candidate.why_not ?? []).map((reason) => word("why_not", reason)).join(", ")),
+              h(
+                "td",
+                {},
+                candidate.sub_account === chosen?.sub_account
+                  ? t("decision.chosen")
+                  : candidate.available
+                    ? t("decision.could")
+                    : (candidate.why_not ?? []).map((reason) => word("why_not", reason)).join(", "),
+              ),
             ),
           ),
         ),
@@ -118,11 +181,21 @@ function candidatesOf({ candidates = [], seller, chosen }, store) {
 
 function scoreText(score) {
   if (score === undefined || score === null) return "–";
-  return typeof score === "number" ? String(Math.round(score * 1000) / 1000) : typeof score === "object" ? JSON.stringify(score) : String(score);
+  return typeof score === "number"
+    ? String(Math.round(score * 1000) / 1000)
+    : typeof score === "object"
+      ? JSON.stringify(score)
+      : String(score);
 }
 
 function unavailableOf({ unavailable = {} }) {
   const entries = Object.entries(unavailable).filter(([, n]) => n > 0);
   if (entries.length === 0) return null;
-  return h("p.muted", {}, t("decision.unavailable"), " ", entries.map(([reason, n]) => `${word("why_not", reason)} ${n}`).join(" · "));
+  return h(
+    "p.muted",
+    {},
+    t("decision.unavailable"),
+    " ",
+    entries.map(([reason, n]) => `${word("why_not", reason)} ${n}`).join(" · "),
+  );
 }

@@ -10,11 +10,17 @@ import { STATUSES, avatar, emptyState, setAvatar, statusMark } from "./status.js
 export function deskView(app) {
   const { store } = app;
   const state = { seller: store.sellersWith("desk.view")[0] ?? null };
-  const picker = h("select.input.small", { "aria-label": t("details.seller"), on: { change: () => ((state.seller = picker.value), chart.open(state.seller), update()) } });
+  const picker = h("select.input.small", {
+    "aria-label": t("details.seller"),
+    on: { change: () => ((state.seller = picker.value), chart.open(state.seller), update()) },
+  });
   const live = h("span.live", {}, h("span.dot.online"), t("desk.live"));
   const figures = h("div.figures");
   const groups = tableOf(["desk.group", "desk.waiting", "desk.longest", "desk.left", "desk.members"], "desk.groups");
-  const agents = tableOf(["desk.agent", "desk.status", "desk.load", "desk.since", "desk.in_groups", "desk.actions"], "desk.agents");
+  const agents = tableOf(
+    ["desk.agent", "desk.status", "desk.load", "desk.since", "desk.in_groups", "desk.actions"],
+    "desk.agents",
+  );
   const entries = tableOf(["desk.entry", "desk.started", "desk.served"], "desk.entries");
   const chart = deskChart(app);
   const content = h(
@@ -22,11 +28,22 @@ export function deskView(app) {
     {},
     figures,
     chart.element,
-    h("div.desk-grid", {}, h("div.panel", {}, h("h2", {}, t("desk.groups")), groups.element), h("div.panel", {}, h("h2", {}, t("desk.entries")), entries.element)),
+    h(
+      "div.desk-grid",
+      {},
+      h("div.panel", {}, h("h2", {}, t("desk.groups")), groups.element),
+      h("div.panel", {}, h("h2", {}, t("desk.entries")), entries.element),
+    ),
     h("div.panel", {}, h("h2", {}, t("desk.agents")), agents.element),
   );
   const none = h("div.desk-none", {}, emptyState("desk", t("desk.none"), t("desk.none_text")));
-  const element = h("section.page.desk", { "aria-label": t("nav.desk") }, h("header.page-head.desk-head", {}, h("h1", {}, t("desk.title")), picker, live), content, none);
+  const element = h(
+    "section.page.desk",
+    { "aria-label": t("nav.desk") },
+    h("header.page-head.desk-head", {}, h("h1", {}, t("desk.title")), picker, live),
+    content,
+    none,
+  );
 
   const update = () => {
     const sellers = store.sellersWith("desk.view");
@@ -34,7 +51,11 @@ export function deskView(app) {
       state.seller = sellers[0] ?? null;
       chart.open(state.seller);
     }
-    if (picker.children.length !== sellers.length) fill(picker, sellers.map((id) => h("option", { value: id }, store.seller(id)?.name ?? id)));
+    if (picker.children.length !== sellers.length)
+      fill(
+        picker,
+        sellers.map((id) => h("option", { value: id }, store.seller(id)?.name ?? id)),
+      );
     if (state.seller) picker.value = state.seller;
     const desk = store.desks.get(state.seller);
     const view = desk?.view;
@@ -64,7 +85,21 @@ export function deskView(app) {
 
 function tableOf(labels, name) {
   const body = h("tbody");
-  const table = h("table.table", {}, h("caption.sr", {}, t(name)), h("thead", {}, h("tr", {}, labels.map((label) => h("th", { scope: "col" }, t(label))))), body);
+  const table = h(
+    "table.table",
+    {},
+    h("caption.sr", {}, t(name)),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        labels.map((label) => h("th", { scope: "col" }, t(label))),
+      ),
+    ),
+    body,
+  );
   return { element: h("div.table-frame", { tabindex: "0", role: "group", "aria-label": t(name) }, table), body };
 }
 
@@ -74,18 +109,44 @@ function drawFigures(element, view) {
   const longest = Math.max(0, ...view.groups.map((group) => group.longest_wait_s ?? 0));
   const online = view.agents.filter((agent) => agent.status === "online").length;
   const items = [
-    ["waiting", number(waiting), longest > 0 ? t("figure.longest", { time: duration(longest) }) : t("figure.no_wait"), waiting > 0 ? "warn" : ""],
+    [
+      "waiting",
+      number(waiting),
+      longest > 0 ? t("figure.longest", { time: duration(longest) }) : t("figure.no_wait"),
+      waiting > 0 ? "warn" : "",
+    ],
     ["left", number(sum(view.groups, "left_messages")), t("figure.left_today", { n: number(today.left ?? 0) })],
-    ["online", `${online} / ${view.agents.length}`, t("figure.held", { held: sum(view.agents, "held"), capacity: sum(view.agents.filter((agent) => agent.status === "online"), "capacity") })],
-    ["started", number(today.started ?? 0), t("figure.served_closed", { served: number(today.served ?? 0), closed: number(today.closed ?? 0) })],
+    [
+      "online",
+      `${online} / ${view.agents.length}`,
+      t("figure.held", {
+        held: sum(view.agents, "held"),
+        capacity: sum(
+          view.agents.filter((agent) => agent.status === "online"),
+          "capacity",
+        ),
+      }),
+    ],
+    [
+      "started",
+      number(today.started ?? 0),
+      t("figure.served_closed", { served: number(today.served ?? 0), closed: number(today.closed ?? 0) }),
+    ],
     ["wait", seconds(today.median_wait_s), t("figure.median")],
-    ["reply", seconds(today.median_first_reply_s), today.replied_in_time_ratio === undefined || today.replied_in_time_ratio === null ? t("figure.median") : t("figure.in_time", { percent: Math.round(today.replied_in_time_ratio * 100) })],
+    [
+      "reply",
+      seconds(today.median_first_reply_s),
+      today.replied_in_time_ratio === undefined || today.replied_in_time_ratio === null
+        ? t("figure.median")
+        : t("figure.in_time", { percent: Math.round(today.replied_in_time_ratio * 100) }),
+    ],
   ];
   keyed(
     element,
     items,
     ([name]) => name,
-    ([name]) => h("div.figure", {}, h("span.figure-label", {}, t(`figure.${name}`)), h("strong.figure-value"), h("small.muted")),
+    ([name]) =>
+      h("div.figure", {}, h("span.figure-label", {}, t(`figure.${name}`)), h("strong.figure-value"), h("small.muted")),
     (figure, [, value, detail, tone]) => {
       setText(figure.children[1], value);
       setText(figure.children[2], detail);
@@ -107,7 +168,16 @@ function drawGroups(body, view) {
     body,
     view.groups,
     (group) => group.group,
-    () => h("tr", {}, h("th", { scope: "row", dir: "auto" }), h("td.numeric"), h("td.numeric"), h("td.numeric"), h("td.numeric")),
+    () =>
+      h(
+        "tr",
+        {},
+        h("th", { scope: "row", dir: "auto" }),
+        h("td.numeric"),
+        h("td.numeric"),
+        h("td.numeric"),
+        h("td.numeric"),
+      ),
     (row, group) => {
       const [name, waiting, longest, left, members] = row.children;
       const inIt = view.agents.filter((agent) => agent.groups?.includes(group.group));
@@ -125,20 +195,36 @@ function drawGroups(body, view) {
 function drawAgents(body, view, seller, app) {
   const { store } = app;
   const rank = { online: 0, away: 1, offline: 2 };
-  const agents = [...view.agents].sort((one, other) => rank[one.status] - rank[other.status] || (one.name ?? one.sub_account).localeCompare(other.name ?? other.sub_account));
+  const agents = [...view.agents].sort(
+    (one, other) =>
+      rank[one.status] - rank[other.status] ||
+      (one.name ?? one.sub_account).localeCompare(other.name ?? other.sub_account),
+  );
   keyed(
     body,
     agents,
     (agent) => agent.sub_account,
     (agent) => {
-      const button = h("button.icon-button.small", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false" }, icon("more", 16));
+      const button = h(
+        "button.icon-button.small",
+        { type: "button", "aria-haspopup": "menu", "aria-expanded": "false" },
+        icon("more", 16),
+      );
       button.addEventListener("click", () => openMenu(button, agentItems(button.agent, seller, app), { align: "end" }));
       return h(
         "tr",
         {},
-        h("th", { scope: "row" }, h("span.agent-cell", {}, avatar(agent.name, agent.sub_account, "small"), h("span", { dir: "auto" }))),
+        h(
+          "th",
+          { scope: "row" },
+          h("span.agent-cell", {}, avatar(agent.name, agent.sub_account, "small"), h("span", { dir: "auto" })),
+        ),
         h("td"),
-        h("td", {}, h("span.load-cell", {}, h("span.meter", { "aria-hidden": "true" }, h("span.meter-fill")), h("span.numeric"))),
+        h(
+          "td",
+          {},
+          h("span.load-cell", {}, h("span.meter", { "aria-hidden": "true" }, h("span.meter-fill")), h("span.numeric")),
+        ),
         h("td.numeric"),
         h("td.wrap.muted", { dir: "auto" }),
         h("td.numeric", {}, button),
@@ -151,10 +237,17 @@ function drawAgents(body, view, seller, app) {
       setText(name.firstChild.lastChild, shown);
       if (status.dataset.status !== agent.status + agent.sessions) {
         status.dataset.status = agent.status + agent.sessions;
-        fill(status, statusMark(agent.status), agent.status !== "offline" && agent.sessions === 0 && h("small.muted", {}, ` ${t("desk.no_session")}`));
+        fill(
+          status,
+          statusMark(agent.status),
+          agent.status !== "offline" && agent.sessions === 0 && h("small.muted", {}, ` ${t("desk.no_session")}`),
+        );
       }
       const [meter, words] = load.firstChild.children;
-      meter.firstChild.style.setProperty("width", `${Math.min(100, agent.capacity ? (agent.held / agent.capacity) * 100 : 0)}%`);
+      meter.firstChild.style.setProperty(
+        "width",
+        `${Math.min(100, agent.capacity ? (agent.held / agent.capacity) * 100 : 0)}%`,
+      );
       meter.classList.toggle("full", agent.held >= agent.capacity);
       setText(words, `${agent.held} / ${agent.capacity}`);
       setText(since, sinceText(agent.since, store));
@@ -175,7 +268,12 @@ function sinceText(since, store) {
 }
 
 function agentItems(agent, seller, app) {
-  return STATUSES.map((status) => ({ label: t("desk.set_status", { status: t(`status.${status}`) }), dot: status, checked: agent.status === status, run: () => app.actions.setStatusOf(agent.sub_account, status, seller) }));
+  return STATUSES.map((status) => ({
+    label: t("desk.set_status", { status: t(`status.${status}`) }),
+    dot: status,
+    checked: agent.status === status,
+    run: () => app.actions.setStatusOf(agent.sub_account, status, seller),
+  }));
 }
 
 function drawEntries(body, view) {

@@ -17,7 +17,16 @@ export function detailsPane(app) {
   const element = h(
     "aside.details-pane",
     { "aria-label": t("details.label") },
-    h("header.details-head", {}, h("h2", {}, t("details.label")), h("button.icon-button", { type: "button", "aria-label": t("dialog.close"), on: { click: () => app.commands.panel() } }, icon("close", 16))),
+    h(
+      "header.details-head",
+      {},
+      h("h2", {}, t("details.label")),
+      h(
+        "button.icon-button",
+        { type: "button", "aria-label": t("dialog.close"), on: { click: () => app.commands.panel() } },
+        icon("close", 16),
+      ),
+    ),
     body,
   );
   let end = null;
@@ -30,8 +39,18 @@ export function detailsPane(app) {
     const key = `${record.id}:${record.conversation.rev}:${record.conversation.state}:${record.buyer?.online}:${record.cause}:${record.earlier?.length}:${JSON.stringify(record.conversation.rating ?? null)}:${store.desks.size}`;
     if (key === drawn) return;
     drawn = key;
-    fill(body, buyerCard(record), facts(record, app), mapSection("details.attrs", record.conversation.buyer?.attrs), mapSection("details.context", record.conversation.context), whySection(record, app), earlierSection(record, app));
-    readEarlier(record, app).then((fresh) => fresh && store.record(store.selected) === record && ((drawn = ""), draw()));
+    fill(
+      body,
+      buyerCard(record),
+      facts(record, app),
+      mapSection("details.attrs", record.conversation.buyer?.attrs),
+      mapSection("details.context", record.conversation.context),
+      whySection(record, app),
+      earlierSection(record, app),
+    );
+    readEarlier(record, app).then(
+      (fresh) => fresh && store.record(store.selected) === record && ((drawn = ""), draw()),
+    );
   };
   const select = () => {
     if (shown !== store.selected) {
@@ -59,7 +78,19 @@ function buyerCard({ conversation, buyer }) {
     "div.buyer-card",
     {},
     avatar(conversation.buyer?.name || "#", conversation.buyer?.id, "large"),
-    h("div", {}, h("strong", { dir: "auto" }, name), h("code", { title: conversation.buyer?.id }, conversation.buyer?.id), buyer && h("small.status-mark", {}, h("span.dot", { class: buyer.online ? "online" : "offline" }), t(buyer.online ? "buyer.here" : "buyer.gone"))),
+    h(
+      "div",
+      {},
+      h("strong", { dir: "auto" }, name),
+      h("code", { title: conversation.buyer?.id }, conversation.buyer?.id),
+      buyer &&
+        h(
+          "small.status-mark",
+          {},
+          h("span.dot", { class: buyer.online ? "online" : "offline" }),
+          t(buyer.online ? "buyer.here" : "buyer.gone"),
+        ),
+    ),
   );
 }
 
@@ -67,7 +98,11 @@ function facts(record, { store }) {
   const { conversation } = record;
   const rows = [
     ["details.state", t(`state.${conversation.state}`)],
-    ["details.agent", conversation.agent && (conversation.agent.id === store.me ? t("you") : conversation.agent.name ?? conversation.agent.id)],
+    [
+      "details.agent",
+      conversation.agent &&
+        (conversation.agent.id === store.me ? t("you") : (conversation.agent.name ?? conversation.agent.id)),
+    ],
     ["details.seller", store.seller(conversation.seller)?.name ?? conversation.seller],
     ["details.group", store.groupName(conversation.seller, conversation.group)],
     ["details.entry", conversation.entry],
@@ -78,7 +113,16 @@ function facts(record, { store }) {
     ["details.reason", conversation.reason && word("left", conversation.reason)],
     ["details.rating", conversation.rating && ratingText(conversation.rating)],
   ];
-  return section("details.conversation", h("dl.facts", {}, rows.filter(([, value]) => value).map(([label, value]) => [h("dt", {}, t(label)), h("dd", { dir: "auto" }, value)])));
+  return section(
+    "details.conversation",
+    h(
+      "dl.facts",
+      {},
+      rows
+        .filter(([, value]) => value)
+        .map(([label, value]) => [h("dt", {}, t(label)), h("dd", { dir: "auto" }, value)]),
+    ),
+  );
 }
 
 function ratingText(rating) {
@@ -89,7 +133,17 @@ function ratingText(rating) {
 function mapSection(label, map) {
   const entries = Object.entries(map ?? {});
   if (entries.length === 0) return null;
-  return section(label, h("dl.facts", {}, entries.map(([name, value]) => [h("dt", { dir: "auto" }, word("context", name)), h("dd", { dir: "auto" }, Array.isArray(value) ? value.join(", ") : String(value))])));
+  return section(
+    label,
+    h(
+      "dl.facts",
+      {},
+      entries.map(([name, value]) => [
+        h("dt", { dir: "auto" }, word("context", name)),
+        h("dd", { dir: "auto" }, Array.isArray(value) ? value.join(", ") : String(value)),
+      ]),
+    ),
+  );
 }
 
 function section(label, ...content) {
@@ -103,7 +157,13 @@ function whySection(record, app) {
   return section(
     mine ? "details.why_mine" : "details.why",
     record.cause && h("p", {}, word("cause_text", record.cause)),
-    explains && h("button.button.small", { type: "button", on: { click: () => openDecisions(app, record) } }, icon("whatif", 15), t("details.decisions")),
+    explains &&
+      h(
+        "button.button.small",
+        { type: "button", on: { click: () => openDecisions(app, record) } },
+        icon("whatif", 15),
+        t("details.decisions"),
+      ),
   );
 }
 
@@ -129,7 +189,13 @@ function earlierSection(record, app) {
       { type: "button", on: { click: () => openEarlier(conversation, app) } },
       h("span", {}, shortTime(conversation.started_at)),
       h("span.muted", {}, [conversation.agent?.name, t(`state.${conversation.state}`)].filter(Boolean).join(" · ")),
-      conversation.rating && h("span.stars", {}, "★", typeof conversation.rating === "object" ? conversation.rating.score : conversation.rating),
+      conversation.rating &&
+        h(
+          "span.stars",
+          {},
+          "★",
+          typeof conversation.rating === "object" ? conversation.rating.score : conversation.rating,
+        ),
     ),
   );
   return section("details.earlier", items);
@@ -145,7 +211,12 @@ function openEarlier(conversation, { session, store }) {
     label: t("thread.log"),
   });
   const update = () => log.update({ thread, pending: [], peerRead: 0, typing: null, problem: null });
-  openDialog({ title: t("details.earlier_title", { when: fullTime(conversation.started_at) }), body: h("div.earlier-log", {}, problem, log.element), wide: true, onClose: () => log.dispose() });
+  openDialog({
+    title: t("details.earlier_title", { when: fullTime(conversation.started_at) }),
+    body: h("div.earlier-log", {}, problem, log.element),
+    wide: true,
+    onClose: () => log.dispose(),
+  });
   update();
   catchUp(thread, conversation.id, session.call, conversation.last_seq).then(update, (error) => {
     show(problem, true);

@@ -7,21 +7,59 @@ import { t } from "../../shared/i18n.js";
 import { keepQuickReplies, quickReplies } from "../quick.js";
 
 const FIELDS = {
-  image: [["url", true], ["name", false]],
-  file: [["url", true], ["name", false]],
-  product: [["id", true], ["title", false], ["price", false], ["url", false]],
-  order: [["id", true], ["title", false], ["price", false], ["url", false]],
+  image: [
+    ["url", true],
+    ["name", false],
+  ],
+  file: [
+    ["url", true],
+    ["name", false],
+  ],
+  product: [
+    ["id", true],
+    ["title", false],
+    ["price", false],
+    ["url", false],
+  ],
+  order: [
+    ["id", true],
+    ["title", false],
+    ["price", false],
+    ["url", false],
+  ],
 };
 
 /** Asks for the members of an image, file, product or order and hands the body on. */
 export function openCardForm(type, send) {
   const inputs = FIELDS[type].map(([name, required]) => {
-    const input = h("input.input", { id: `card-${name}`, type: name === "url" ? "url" : "text", required, maxlength: "2000", autocomplete: "off", placeholder: name === "url" ? "https://" : undefined, pattern: name === "url" ? "https://.+" : undefined, title: name === "url" ? t("card.https") : undefined });
-    return { name, input, element: h("label.field", { for: `card-${name}` }, h("span", {}, t(name === "title" ? "card.title_field" : `card.${name}`)), input) };
+    const input = h("input.input", {
+      id: `card-${name}`,
+      type: name === "url" ? "url" : "text",
+      required,
+      maxlength: "2000",
+      autocomplete: "off",
+      placeholder: name === "url" ? "https://" : undefined,
+      pattern: name === "url" ? "https://.+" : undefined,
+      title: name === "url" ? t("card.https") : undefined,
+    });
+    return {
+      name,
+      input,
+      element: h(
+        "label.field",
+        { for: `card-${name}` },
+        h("span", {}, t(name === "title" ? "card.title_field" : `card.${name}`)),
+        input,
+      ),
+    };
   });
   openDialog({
     title: t("card.title", { type: t(`body.${type}`) }),
-    body: h("div", {}, inputs.map((one) => one.element)),
+    body: h(
+      "div",
+      {},
+      inputs.map((one) => one.element),
+    ),
     actions: [
       { label: t("dialog.cancel") },
       {
@@ -47,9 +85,24 @@ export function openQuickEditor() {
     const row = h(
       "div.quick-row",
       {},
-      h("input.input", { value: reply.name, placeholder: t("quick.name"), "aria-label": t("quick.name"), maxlength: "40" }),
-      h("textarea.input", { value: reply.text, placeholder: t("quick.text"), "aria-label": t("quick.text"), rows: "2", maxlength: "2000" }),
-      h("button.icon-button", { type: "button", "aria-label": t("quick.remove"), on: { click: () => row.remove() } }, icon("close", 15)),
+      h("input.input", {
+        value: reply.name,
+        placeholder: t("quick.name"),
+        "aria-label": t("quick.name"),
+        maxlength: "40",
+      }),
+      h("textarea.input", {
+        value: reply.text,
+        placeholder: t("quick.text"),
+        "aria-label": t("quick.text"),
+        rows: "2",
+        maxlength: "2000",
+      }),
+      h(
+        "button.icon-button",
+        { type: "button", "aria-label": t("quick.remove"), on: { click: () => row.remove() } },
+        icon("close", 15),
+      ),
     );
     rows.append(row);
     return row;
@@ -58,7 +111,19 @@ export function openQuickEditor() {
   openDialog({
     title: t("quick.edit"),
     wide: true,
-    body: h("div", {}, h("p.muted", {}, t("quick.hint")), problem, rows, h("button.button.small", { type: "button", on: { click: () => add().querySelector("input").focus() } }, icon("plus", 15), t("quick.add"))),
+    body: h(
+      "div",
+      {},
+      h("p.muted", {}, t("quick.hint")),
+      problem,
+      rows,
+      h(
+        "button.button.small",
+        { type: "button", on: { click: () => add().querySelector("input").focus() } },
+        icon("plus", 15),
+        t("quick.add"),
+      ),
+    ),
     actions: [
       { label: t("dialog.cancel") },
       {
@@ -66,7 +131,12 @@ export function openQuickEditor() {
         tone: "primary",
         submits: true,
         run() {
-          const replies = [...rows.children].map((row) => ({ name: row.querySelector("input").value.trim(), text: row.querySelector("textarea").value.trim() })).filter((reply) => reply.name || reply.text);
+          const replies = [...rows.children]
+            .map((row) => ({
+              name: row.querySelector("input").value.trim(),
+              text: row.querySelector("textarea").value.trim(),
+            }))
+            .filter((reply) => reply.name || reply.text);
           if (replies.some((reply) => !reply.name || !reply.text)) {
             setText(problem, t("quick.incomplete"));
             show(problem, true);
@@ -90,12 +160,26 @@ export function pairs(label, suggestions = []) {
       {},
       h("input.input", { list: listId, "aria-label": t("pairs.name"), placeholder: t("pairs.name"), maxlength: "40" }),
       h("input.input", { "aria-label": t("pairs.value"), placeholder: t("pairs.value"), maxlength: "256" }),
-      h("button.icon-button", { type: "button", "aria-label": t("pairs.remove"), on: { click: () => row.remove() } }, icon("close", 15)),
+      h(
+        "button.icon-button",
+        { type: "button", "aria-label": t("pairs.remove"), on: { click: () => row.remove() } },
+        icon("close", 15),
+      ),
     );
     rows.append(row);
   };
   add();
-  const element = h("fieldset.pairs", {}, h("legend", {}, t(label)), rows, fill(h("datalist", { id: listId }), suggestions.map((one) => h("option", { value: one }))), h("button.link", { type: "button", on: { click: add } }, t("pairs.add")));
+  const element = h(
+    "fieldset.pairs",
+    {},
+    h("legend", {}, t(label)),
+    rows,
+    fill(
+      h("datalist", { id: listId }),
+      suggestions.map((one) => h("option", { value: one })),
+    ),
+    h("button.link", { type: "button", on: { click: add } }, t("pairs.add")),
+  );
   return {
     element,
     values() {

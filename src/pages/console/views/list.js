@@ -15,7 +15,11 @@ export function listPane(app) {
   const { store, actions } = app;
   const status = statusBar(app);
   const offers = h("div.offers", { role: "region", "aria-label": t("offers.label") });
-  const filter = h("input.input.filter", { type: "search", placeholder: t("list.filter"), "aria-label": t("list.filter") });
+  const filter = h("input.input.filter", {
+    type: "search",
+    placeholder: t("list.filter"),
+    "aria-label": t("list.filter"),
+  });
   const inner = h("div.rows", { role: "listbox", "aria-label": t("list.label"), tabindex: "0" });
   const scroller = h("div.scroller", {}, inner);
   const empty = h("div.empty-slot");
@@ -24,10 +28,19 @@ export function listPane(app) {
 
   const tabButtons = TABS.map((tab) => {
     const count = h("span.tab-count");
-    const button = h("button.tab", { type: "button", role: "tab", id: `tab-${tab}`, on: { click: () => choose(tab) } }, t(`tab.${tab}`), count);
+    const button = h(
+      "button.tab",
+      { type: "button", role: "tab", id: `tab-${tab}`, on: { click: () => choose(tab) } },
+      t(`tab.${tab}`),
+      count,
+    );
     return { tab, button, count };
   });
-  const tabBar = h("div.tabs", { role: "tablist", "aria-label": t("tab.label") }, tabButtons.map((one) => one.button));
+  const tabBar = h(
+    "div.tabs",
+    { role: "tablist", "aria-label": t("tab.label") },
+    tabButtons.map((one) => one.button),
+  );
   tabBar.addEventListener("keydown", (event) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!step) return;
@@ -56,7 +69,13 @@ export function listPane(app) {
       setAttribute(button, "tabindex", tab === state.tab ? "0" : "-1");
       setText(count, tabs.count(tab));
     }
-    keyed(offers, store.offers(), (record) => record.id, (record) => offerCard(app, record), (card) => card.update());
+    keyed(
+      offers,
+      store.offers(),
+      (record) => record.id,
+      (record) => offerCard(app, record),
+      (card) => card.update(),
+    );
     inner.style.setProperty("height", `${records.length * ROW_HEIGHT}px`);
     show(inner, records.length > 0);
     show(empty, records.length === 0);
@@ -67,7 +86,10 @@ export function listPane(app) {
   /** Only the rows in sight exist as elements. */
   const draw = () => {
     const from = Math.max(0, Math.floor(scroller.scrollTop / ROW_HEIGHT) - OVERSCAN);
-    const to = Math.min(state.records.length, Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW_HEIGHT) + OVERSCAN);
+    const to = Math.min(
+      state.records.length,
+      Math.ceil((scroller.scrollTop + scroller.clientHeight) / ROW_HEIGHT) + OVERSCAN,
+    );
     const visible = state.records.slice(from, to).map((record, index) => ({ record, index: from + index }));
     const selected = visible.some((item) => item.record.id === store.selected);
     keyed(
@@ -85,14 +107,16 @@ export function listPane(app) {
   const step = (by) => {
     if (state.records.length === 0) return;
     const index = state.records.findIndex((record) => record.id === store.selected);
-    const next = index < 0 ? (by > 0 ? 0 : state.records.length - 1) : Math.min(state.records.length - 1, Math.max(0, index + by));
+    const next =
+      index < 0 ? (by > 0 ? 0 : state.records.length - 1) : Math.min(state.records.length - 1, Math.max(0, index + by));
     actions.show(state.records[next].id);
     reveal(next);
   };
   const reveal = (index) => {
     const top = index * ROW_HEIGHT;
     if (top < scroller.scrollTop) scroller.scrollTop = top;
-    else if (top + ROW_HEIGHT > scroller.scrollTop + scroller.clientHeight) scroller.scrollTop = top + ROW_HEIGHT - scroller.clientHeight;
+    else if (top + ROW_HEIGHT > scroller.scrollTop + scroller.clientHeight)
+      scroller.scrollTop = top + ROW_HEIGHT - scroller.clientHeight;
   };
 
   inner.addEventListener("keydown", (event) => {
@@ -112,7 +136,10 @@ export function listPane(app) {
     state.query = filter.value.trim().toLowerCase();
     refresh();
   });
-  filter.addEventListener("keydown", (event) => event.key === "Enter" && state.records[0] && actions.show(state.records[0].id));
+  filter.addEventListener(
+    "keydown",
+    (event) => event.key === "Enter" && state.records[0] && actions.show(state.records[0].id),
+  );
   app.commands.next = () => step(1);
   app.commands.previous = () => step(-1);
   app.commands.filter = () => filter.focus();
@@ -149,19 +176,28 @@ export function listPane(app) {
 
 /** On a phone the thread is a page of its own, left by the browser's back. */
 function pushOnPhone() {
-  if (matchMedia("(max-width: 760px)").matches && history.state?.thread !== true) history.pushState({ thread: true }, "");
+  if (matchMedia("(max-width: 760px)").matches && history.state?.thread !== true)
+    history.pushState({ thread: true }, "");
 }
 
 function matches(record, query, store) {
   const { conversation } = record;
   const last = record.thread.lastShown();
-  const fields = [buyerName(conversation, (id) => id), conversation.buyer?.id, conversation.id, store.groupName(conversation.seller, conversation.group), last?.body?.text, ...Object.values(conversation.context ?? {})];
+  const fields = [
+    buyerName(conversation, (id) => id),
+    conversation.buyer?.id,
+    conversation.id,
+    store.groupName(conversation.seller, conversation.group),
+    last?.body?.text,
+    ...Object.values(conversation.context ?? {}),
+  ];
   return fields.some((field) => typeof field === "string" && field.toLowerCase().includes(query));
 }
 
 function emptyList(state, store, tabs) {
   if (state.query) return emptyState("search", t("list.none_found"));
   if (store.connection.state !== "open" || tabs.loading(state.tab)) return h("p.muted.centered", {}, t("loading"));
-  const text = state.tab === "mine" && store.status !== "online" ? t("list.empty_mine_away") : t(`list.empty_${state.tab}_text`);
+  const text =
+    state.tab === "mine" && store.status !== "online" ? t("list.empty_mine_away") : t(`list.empty_${state.tab}_text`);
   return emptyState(state.tab === "mine" ? "check" : "inbox", t(`list.empty_${state.tab}`), text);
 }

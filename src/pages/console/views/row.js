@@ -23,7 +23,12 @@ export function createRow(record, open) {
     "div.row",
     { role: "option", id: `row-${record.id}`, on: { click: open } },
     h("span.row-avatar", {}, parts.avatar, parts.gone),
-    h("span.row-main", {}, h("span.row-top", {}, parts.name, parts.timer), h("span.row-bottom", {}, parts.preview, parts.tag, parts.unread)),
+    h(
+      "span.row-main",
+      {},
+      h("span.row-top", {}, parts.name, parts.timer),
+      h("span.row-bottom", {}, parts.preview, parts.tag, parts.unread),
+    ),
   );
   row.parts = parts;
   row.record = record;
@@ -77,7 +82,8 @@ function lastLine(record, store) {
   if (!last) return record.conversation.reason ? t(`left.${record.conversation.reason}`) : "";
   const line = bodyLine(last.body);
   if (last.visibility === "staff") return `${t("note.short")} ${line}`;
-  if (last.from.kind === "agent") return `${last.from.id === store.me ? t("you") : last.from.name ?? last.from.id}: ${line}`;
+  if (last.from.kind === "agent")
+    return `${last.from.id === store.me ? t("you") : (last.from.name ?? last.from.id)}: ${line}`;
   return line;
 }
 
@@ -100,7 +106,11 @@ export function tickRow(row, { store }) {
   if (record.waitingSince) {
     text = duration((store.now() - Date.parse(record.waitingSince)) / 1000);
     level = store.urgency(record) ?? "waiting";
-  } else if (conversation.state === "queued" || conversation.state === "offered" || conversation.state === "left_message") {
+  } else if (
+    conversation.state === "queued" ||
+    conversation.state === "offered" ||
+    conversation.state === "left_message"
+  ) {
     text = duration((store.now() - Date.parse(conversation.started_at)) / 1000);
     level = "waiting";
   } else {

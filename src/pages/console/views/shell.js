@@ -8,7 +8,7 @@ import { refusalText } from "../actions.js";
 import { openHelp } from "./help.js";
 import { chatView } from "./chat.js";
 import { deskView } from "./desk.js";
-import { preferences } from "./preferences.js";
+import { preferences } from "../../shared/preferences.js";
 import { whatIfView } from "./whatif.js";
 
 const VIEWS = { chat: chatView, desk: deskView, whatif: whatIfView };
@@ -26,12 +26,22 @@ export function shell(app) {
     fill(stage, open.element);
     rail.update();
   };
-  const ends = [store.on("view", draw), store.on(["connection"], banner.update), store.on(["identity", "list", "desk"], rail.update)];
+  const ends = [
+    store.on("view", draw),
+    store.on(["connection"], banner.update),
+    store.on(["identity", "list", "desk"], rail.update),
+  ];
   const ticking = setInterval(banner.update, 1000);
   draw();
   banner.update();
   return {
-    element: h("div.app", {}, h("a.skip", { href: "#stage" }, t("skip")), rail.element, h("div.column", {}, banner.element, stage)),
+    element: h(
+      "div.app",
+      {},
+      h("a.skip", { href: "#stage" }, t("skip")),
+      rail.element,
+      h("div.column", {}, banner.element, stage),
+    ),
     dispose() {
       clearInterval(ticking);
       ends.forEach((end) => end());
@@ -48,10 +58,26 @@ function railElement(app) {
     ["whatif", "whatif", () => store.sellersWith("routing.explain").length > 0],
   ].map(([name, glyph, allowed]) => {
     const badge = h("span.badge", { hidden: true });
-    const button = h("button.rail-item", { type: "button", title: t(`nav.${name}`), on: { click: () => app.go(name) } }, icon(glyph, 20), h("span.rail-label", {}, t(`nav.${name}`)), badge);
+    const button = h(
+      "button.rail-item",
+      { type: "button", title: t(`nav.${name}`), on: { click: () => app.go(name) } },
+      icon(glyph, 20),
+      h("span.rail-label", {}, t(`nav.${name}`)),
+      badge,
+    );
     return { name, button, badge, allowed };
   });
-  const account = h("button.icon-button", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": t("account.menu"), title: t("account.menu") }, icon("user"));
+  const account = h(
+    "button.icon-button",
+    {
+      type: "button",
+      "aria-haspopup": "menu",
+      "aria-expanded": "false",
+      "aria-label": t("account.menu"),
+      title: t("account.menu"),
+    },
+    icon("user"),
+  );
   account.addEventListener("click", () => openMenu(account, accountItems(app)));
   const element = h(
     "nav.rail",
@@ -60,14 +86,19 @@ function railElement(app) {
     entries.map((entry) => entry.button),
     h("div.rail-space"),
     preferences({ redraw: app.draw }),
-    h("button.icon-button", { type: "button", "aria-label": t("help.title"), title: `${t("help.title")} (?)`, on: { click: openHelp } }, icon("help")),
+    h(
+      "button.icon-button",
+      { type: "button", "aria-label": t("help.title"), title: `${t("help.title")} (?)`, on: { click: openHelp } },
+      icon("help"),
+    ),
     account,
   );
   const update = () => {
     for (const { name, button, badge, allowed } of entries) {
       show(button, allowed());
       setAttribute(button, "aria-current", app.view === name ? "page" : null);
-      const count = name === "chat" ? store.mine().filter((record) => record.unread > 0).length + store.offers().length : 0;
+      const count =
+        name === "chat" ? store.mine().filter((record) => record.unread > 0).length + store.offers().length : 0;
       show(badge, count > 0);
       setText(badge, count);
     }
@@ -81,8 +112,16 @@ function accountItems(app) {
   return [
     { label: store.identity?.name || store.me || "…", hint: store.me, icon: "user", disabled: true, run() {} },
     null,
-    { label: alerts.sound ? t("account.sound_off") : t("account.sound_on"), icon: alerts.sound ? "bell" : "belloff", run: () => alerts.setSound(!alerts.sound) },
-    { label: alerts.desktop ? t("account.desktop_off") : t("account.desktop_on"), icon: "panel", run: () => alerts.setDesktop(!alerts.desktop) },
+    {
+      label: alerts.sound ? t("account.sound_off") : t("account.sound_on"),
+      icon: alerts.sound ? "bell" : "belloff",
+      run: () => alerts.setSound(!alerts.sound),
+    },
+    {
+      label: alerts.desktop ? t("account.desktop_off") : t("account.desktop_on"),
+      icon: "panel",
+      run: () => alerts.setDesktop(!alerts.desktop),
+    },
     { label: t("help.title"), icon: "help", keys: "?", run: openHelp },
     null,
     { label: t("account.sign_out"), icon: "out", run: app.signOut },
@@ -93,9 +132,20 @@ function accountItems(app) {
 function connectionBanner(app) {
   const { store } = app;
   const text = h("span");
-  const retry = h("button.link", { type: "button", on: { click: () => app.session.connection.retryNow() } }, t("connection.retry"));
+  const retry = h(
+    "button.link",
+    { type: "button", on: { click: () => app.session.connection.retryNow() } },
+    t("connection.retry"),
+  );
   const renew = h("button.link", { type: "button", on: { click: () => openRenewal(app) } }, t("expiring.do"));
-  const element = h("div.banner", { role: "status", hidden: true }, h("span.spinner", { "aria-hidden": "true" }), text, retry, renew);
+  const element = h(
+    "div.banner",
+    { role: "status", hidden: true },
+    h("span.spinner", { "aria-hidden": "true" }),
+    text,
+    retry,
+    renew,
+  );
   let everOpen = false;
   const update = () => {
     const { state, detail } = store.connection;
@@ -105,7 +155,8 @@ function connectionBanner(app) {
     show(retry, waiting);
     show(renew, state === "open" && Boolean(store.expiring));
     element.classList.toggle("quiet", state === "open" || !everOpen);
-    if (waiting) setText(text, t("connection.waiting", { seconds: Math.max(0, Math.ceil((detail.retryAt - Date.now()) / 1000)) }));
+    if (waiting)
+      setText(text, t("connection.waiting", { seconds: Math.max(0, Math.ceil((detail.retryAt - Date.now()) / 1000)) }));
     else if (state === "open") setText(text, store.expiring ? t("expiring.text") : "");
     else setText(text, t(everOpen ? "connection.again" : "connection.first"));
   };

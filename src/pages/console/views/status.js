@@ -11,19 +11,35 @@ export function statusBar(app) {
   const { store, actions } = app;
   const dot = h("span.dot");
   const name = h("span");
-  const button = h("button.status-button", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false" }, dot, name, icon("down", 14));
+  const button = h(
+    "button.status-button",
+    { type: "button", "aria-haspopup": "menu", "aria-expanded": "false" },
+    dot,
+    name,
+    icon("down", 14),
+  );
   const load = h("span.load");
   const meter = h("span.meter", { "aria-hidden": "true" }, h("span.meter-fill"));
   const hint = h(
     "div.away-hint",
     { hidden: true },
     h("span"),
-    h("button.button.primary.small", { type: "button", on: { click: () => actions.setStatus("online") } }, t("status.go_online")),
+    h(
+      "button.button.primary.small",
+      { type: "button", on: { click: () => actions.setStatus("online") } },
+      t("status.go_online"),
+    ),
   );
   const open = () =>
     openMenu(
       button,
-      STATUSES.map((status) => ({ label: t(`status.${status}`), hint: t(`status.${status}_hint`), dot: status, checked: store.status === status, run: () => actions.setStatus(status) })),
+      STATUSES.map((status) => ({
+        label: t(`status.${status}`),
+        hint: t(`status.${status}_hint`),
+        dot: status,
+        checked: store.status === status,
+        run: () => actions.setStatus(status),
+      })),
       { label: t("status.label") },
     );
   button.addEventListener("click", open);
@@ -45,7 +61,10 @@ export function statusBar(app) {
   };
   const end = store.on(["presence", "list", "connection", "identity"], update);
   update();
-  return { element: h("div.status-bar", {}, h("div.status-line", {}, button, h("span.load-group", {}, load, meter)), hint), dispose: end };
+  return {
+    element: h("div.status-bar", {}, h("div.status-line", {}, button, h("span.load-group", {}, load, meter)), hint),
+    dispose: end,
+  };
 }
 
 /** A dot and a word. */
@@ -58,7 +77,11 @@ export function avatar(name, id, size = "") {
   const initial = (letters[0] ?? "?").toUpperCase();
   let hash = 7;
   for (const character of id ?? "") hash = (hash * 31 + character.codePointAt(0)) % 360;
-  return h("span.avatar", { class: size, "aria-hidden": "true", style: { "--hue": String((hash * 137) % 360) } }, initial);
+  return h(
+    "span.avatar",
+    { class: size, "aria-hidden": "true", style: { "--hue": String((hash * 137) % 360) } },
+    initial,
+  );
 }
 
 /** Changes an avatar that exists. */
@@ -69,5 +92,11 @@ export function setAvatar(element, name, id) {
 }
 
 export function emptyState(glyph, title, text, action) {
-  return fill(h("div.empty"), h("span.empty-icon", {}, icon(glyph, 26)), h("strong", {}, title), text && h("p", {}, text), action);
+  return fill(
+    h("div.empty"),
+    h("span.empty-icon", {}, icon(glyph, 26)),
+    h("strong", {}, title),
+    text && h("p", {}, text),
+    action,
+  );
 }

@@ -18,11 +18,22 @@ export function threadPane(app) {
   const name = h("h2", { dir: "auto" });
   const under = h("small.muted", { dir: "auto" });
   const buttons = h("div.head-actions");
-  const back = h("button.icon-button.only-phone", { type: "button", "aria-label": t("thread.back"), on: { click: () => (history.state?.thread ? history.back() : actions.show(null)) } }, icon("back"));
+  const back = h(
+    "button.icon-button.only-phone",
+    {
+      type: "button",
+      "aria-label": t("thread.back"),
+      on: { click: () => (history.state?.thread ? history.back() : actions.show(null)) },
+    },
+    icon("back"),
+  );
   const passed = h("div.passed-note", { hidden: true });
   const log = messageLog({
     own: (message) => message.from.kind !== "buyer",
-    name: (message) => (message.from.kind === "agent" && message.from.id === store.me ? t("you") : message.from.name ?? (message.from.kind === "buyer" ? current().shortName : message.from.id ?? "")),
+    name: (message) =>
+      message.from.kind === "agent" && message.from.id === store.me
+        ? t("you")
+        : (message.from.name ?? (message.from.kind === "buyer" ? current().shortName : (message.from.id ?? ""))),
     older: () => session.older(current().record),
     retry: (id) => session.outbox.retry(id),
     discard: (id) => session.outbox.discard(id),
@@ -31,7 +42,15 @@ export function threadPane(app) {
   });
   const writer = composer(app);
   const closedFoot = h("div.thread-foot", { hidden: true });
-  const open = h("div.thread-open", {}, h("header.thread-head", {}, back, face, h("div.thread-who", {}, name, under), buttons), passed, log.element, writer.element, closedFoot);
+  const open = h(
+    "div.thread-open",
+    {},
+    h("header.thread-head", {}, back, face, h("div.thread-who", {}, name, under), buttons),
+    passed,
+    log.element,
+    writer.element,
+    closedFoot,
+  );
   const none = h("div.thread-none", {}, emptyState("chat", t("thread.none"), t("thread.none_text")));
   const element = h("section.thread-pane", { "aria-label": t("thread.label") }, open, none);
   let end = null;
@@ -39,7 +58,10 @@ export function threadPane(app) {
 
   const current = () => {
     const record = store.record(store.selected);
-    return { record, shortName: record ? buyerName(record.conversation, (id) => t("buyer.unnamed", { id: id.slice(-6) })) : "" };
+    return {
+      record,
+      shortName: record ? buyerName(record.conversation, (id) => t("buyer.unnamed", { id: id.slice(-6) })) : "",
+    };
   };
 
   const update = () => {
@@ -60,7 +82,10 @@ export function threadPane(app) {
       problem: record.refusal && !record.thread.loaded ? refusalText(record.refusal, store) : null,
     });
     const canWrite = isMine(store, record) && store.may(record.conversation.seller, "conversation.send");
-    const canNote = record.conversation.state !== "closed" && store.may(record.conversation.seller, "conversation.send") && record.thread.loaded;
+    const canNote =
+      record.conversation.state !== "closed" &&
+      store.may(record.conversation.seller, "conversation.send") &&
+      record.thread.loaded;
     writer.update(record, { reply: canWrite, note: canNote });
     const text = footText(record, store, canWrite);
     show(closedFoot, Boolean(text));
@@ -77,13 +102,44 @@ export function threadPane(app) {
     const rest = list.filter((one) => !one.first);
     fill(
       buttons,
-      first.map((one) => h("button.button.small", { type: "button", class: one.tone, title: one.keys ? `${one.label} (${one.keys})` : one.label, on: { click: one.run } }, icon(one.icon, 16), h("span", {}, one.label))),
+      first.map((one) =>
+        h(
+          "button.button.small",
+          {
+            type: "button",
+            class: one.tone,
+            title: one.keys ? `${one.label} (${one.keys})` : one.label,
+            on: { click: one.run },
+          },
+          icon(one.icon, 16),
+          h("span", {}, one.label),
+        ),
+      ),
       rest.length > 0 && moreButton(rest),
-      h("button.icon-button", { type: "button", "aria-label": t("thread.panel"), title: `${t("thread.panel")} (i)`, on: { click: () => app.commands.panel() } }, icon("panel")),
+      h(
+        "button.icon-button",
+        {
+          type: "button",
+          "aria-label": t("thread.panel"),
+          title: `${t("thread.panel")} (i)`,
+          on: { click: () => app.commands.panel() },
+        },
+        icon("panel"),
+      ),
     );
   };
   const moreButton = (items) => {
-    const button = h("button.icon-button", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false", "aria-label": t("thread.more"), title: t("thread.more") }, icon("more"));
+    const button = h(
+      "button.icon-button",
+      {
+        type: "button",
+        "aria-haspopup": "menu",
+        "aria-expanded": "false",
+        "aria-label": t("thread.more"),
+        title: t("thread.more"),
+      },
+      icon("more"),
+    );
     button.addEventListener("click", () => openMenu(button, items, { align: "end" }));
     return button;
   };
@@ -91,7 +147,12 @@ export function threadPane(app) {
   const drawPassed = (record) => {
     const text = record.passedNote;
     show(passed, Boolean(text) && isMine(store, record));
-    if (text) fill(passed, icon("note", 16), h("span", { dir: "auto" }, t("note.passed", { note: typeof text === "string" ? text : text.text ?? "" })));
+    if (text)
+      fill(
+        passed,
+        icon("note", 16),
+        h("span", { dir: "auto" }, t("note.passed", { note: typeof text === "string" ? text : (text.text ?? "") })),
+      );
   };
 
   const select = () => {
@@ -133,10 +194,16 @@ function subtitle(record, store) {
   const { conversation } = record;
   const parts = [];
   const group = store.groupName(conversation.seller, conversation.group);
-  if (conversation.state === "active") parts.push(isMine(store, record) ? t("with.me") : t("with.other", { name: conversation.agent?.name ?? conversation.agent?.id ?? "" }));
+  if (conversation.state === "active")
+    parts.push(
+      isMine(store, record)
+        ? t("with.me")
+        : t("with.other", { name: conversation.agent?.name ?? conversation.agent?.id ?? "" }),
+    );
   else parts.push(t(`state.${conversation.state}`));
   if (group) parts.push(group);
-  if ((store.identity?.sellers?.length ?? 0) > 1) parts.push(store.seller(conversation.seller)?.name ?? conversation.seller);
+  if ((store.identity?.sellers?.length ?? 0) > 1)
+    parts.push(store.seller(conversation.seller)?.name ?? conversation.seller);
   if (conversation.queue?.position) parts.push(t("queue.position", { n: conversation.queue.position }));
   if (conversation.queue?.estimated_wait_s) parts.push(roughly(conversation.queue.estimated_wait_s));
   if (record.buyer?.online === false) parts.push(t("buyer.gone"));
@@ -146,9 +213,11 @@ function subtitle(record, store) {
 function footText(record, store, canWrite) {
   const { conversation } = record;
   if (canWrite) return "";
-  if (conversation.state === "closed") return t("foot.closed", { by: word("by", record.closedBy ?? conversation.reason ?? "") });
+  if (conversation.state === "closed")
+    return t("foot.closed", { by: word("by", record.closedBy ?? conversation.reason ?? "") });
   if (record.watched) return t("foot.watched", { name: conversation.agent?.name ?? conversation.agent?.id ?? "" });
-  if (conversation.state === "active") return t("foot.other", { name: conversation.agent?.name ?? conversation.agent?.id ?? t("state.active") });
+  if (conversation.state === "active")
+    return t("foot.other", { name: conversation.agent?.name ?? conversation.agent?.id ?? t("state.active") });
   return t(`foot.${conversation.state}`);
 }
 
@@ -161,20 +230,61 @@ function abilities(app, record) {
   const waits = ["queued", "offered", "left_message"].includes(conversation.state);
   const list = [];
   if (record.offered) {
-    list.push({ name: "accept", label: t("offer.accept"), icon: "check", tone: "primary", first: true, keys: "a", run: () => actions.accept(record) });
+    list.push({
+      name: "accept",
+      label: t("offer.accept"),
+      icon: "check",
+      tone: "primary",
+      first: true,
+      keys: "a",
+      run: () => actions.accept(record),
+    });
   } else if (waits && may("conversation.claim")) {
-    list.push({ name: "take", label: t("take"), icon: "inbox", tone: "primary", first: true, keys: "g", run: () => actions.claim(record) });
+    list.push({
+      name: "take",
+      label: t("take"),
+      icon: "inbox",
+      tone: "primary",
+      first: true,
+      keys: "g",
+      run: () => actions.claim(record),
+    });
   }
-  if ((mine && may("conversation.transfer")) || (!mine && conversation.state === "active" && may("conversation.assign"))) {
-    list.push({ name: "transfer", label: t("transfer"), icon: "transfer", first: true, keys: "t", run: () => openTransfer(app, record) });
+  if (
+    (mine && may("conversation.transfer")) ||
+    (!mine && conversation.state === "active" && may("conversation.assign"))
+  ) {
+    list.push({
+      name: "transfer",
+      label: t("transfer"),
+      icon: "transfer",
+      first: true,
+      keys: "t",
+      run: () => openTransfer(app, record),
+    });
   }
-  if (waits && may("conversation.assign")) list.push({ name: "assign", label: t("assign"), icon: "user", first: true, run: () => openAssign(app, record) });
+  if (waits && may("conversation.assign"))
+    list.push({ name: "assign", label: t("assign"), icon: "user", first: true, run: () => openAssign(app, record) });
   if (conversation.state === "active" && !mine && may("conversation.monitor")) {
-    list.push({ name: "watch", label: t(record.watched ? "unwatch" : "watch"), icon: "eye", first: true, run: () => actions.watch(record, !record.watched) });
+    list.push({
+      name: "watch",
+      label: t(record.watched ? "unwatch" : "watch"),
+      icon: "eye",
+      first: true,
+      run: () => actions.watch(record, !record.watched),
+    });
   }
   if (conversation.state !== "closed" && ((mine && may("conversation.close")) || may("conversation.assign"))) {
-    list.push({ name: "close", label: t("close"), icon: "check", first: mine, keys: "e", run: () => actions.close(record) });
+    list.push({
+      name: "close",
+      label: t("close"),
+      icon: "check",
+      first: mine,
+      keys: "e",
+      run: () => actions.close(record),
+    });
   }
-  if (may("routing.explain")) list.push({ name: "why", label: t("why"), icon: "whatif", keys: "w", run: () => openDecisions(app, record) });
+  if (may("routing.explain"))
+    list.push({ name: "why", label: t("why"), icon: "whatif", keys: "w", run: () => openDecisions(app, record) });
   return list;
 }

@@ -11,7 +11,12 @@ export function openTransfer(app, record) {
   const picker = targetPicker(app, record, { groups: true });
   openDialog({
     title: t("transfer.title"),
-    body: h("div.transfer", {}, picker.element, h("label.field", { for: "transfer-note" }, h("span", {}, t("transfer.note")), note)),
+    body: h(
+      "div.transfer",
+      {},
+      picker.element,
+      h("label.field", { for: "transfer-note" }, h("span", {}, t("transfer.note")), note),
+    ),
     actions: [
       { label: t("dialog.cancel") },
       {
@@ -61,32 +66,70 @@ function targetPicker(app, record, { groups }) {
   const { store } = app;
   const { seller } = record.conversation;
   const list = h("div.targets", { role: "radiogroup", "aria-label": t("transfer.to") });
-  const search = h("input.input", { type: "search", placeholder: t("transfer.search"), "aria-label": t("transfer.search") });
+  const search = h("input.input", {
+    type: "search",
+    placeholder: t("transfer.search"),
+    "aria-label": t("transfer.search"),
+  });
   const problem = h("p.notice.bad", { role: "alert", hidden: true });
   const blind = h("div.blind", { hidden: true });
   const byId = h("input.input", { id: "target-id", maxlength: "64", autocomplete: "off", spellcheck: "false" });
-  fill(blind, h("p.muted", {}, t("transfer.blind")), h("label.field", { for: "target-id" }, h("span", {}, t("transfer.person_id")), byId));
+  fill(
+    blind,
+    h("p.muted", {}, t("transfer.blind")),
+    h("label.field", { for: "target-id" }, h("span", {}, t("transfer.person_id")), byId),
+  );
 
   const targets = () => {
     const view = store.desks.get(seller)?.view;
     const found = [];
     if (groups) {
-      const known = view?.groups ?? (store.seller(seller)?.groups ?? []).map((group) => (typeof group === "string" ? { group, name: group } : { ...group, group: group.group ?? group.id }));
+      const known =
+        view?.groups ??
+        (store.seller(seller)?.groups ?? []).map((group) =>
+          typeof group === "string" ? { group, name: group } : { ...group, group: group.group ?? group.id },
+        );
       for (const group of known) {
         const members = view?.agents.filter((agent) => agent.groups?.includes(group.group)) ?? [];
-        const free = members.filter((agent) => agent.status === "online" && agent.held < agent.capacity && agent.sub_account !== record.conversation.agent?.id).length;
-        found.push({ key: `g:${group.group}`, to: { group: group.group }, name: group.name ?? group.group, detail: view ? t("transfer.group_detail", { free, waiting: group.waiting }) : "", rank: 0, free: free > 0 });
+        const free = members.filter(
+          (agent) =>
+            agent.status === "online" &&
+            agent.held < agent.capacity &&
+            agent.sub_account !== record.conversation.agent?.id,
+        ).length;
+        found.push({
+          key: `g:${group.group}`,
+          to: { group: group.group },
+          name: group.name ?? group.group,
+          detail: view ? t("transfer.group_detail", { free, waiting: group.waiting }) : "",
+          rank: 0,
+          free: free > 0,
+        });
       }
     }
     for (const agent of view?.agents ?? []) {
       if (agent.sub_account === record.conversation.agent?.id) continue;
       const free = agent.status === "online" && agent.held < agent.capacity;
-      found.push({ key: `a:${agent.sub_account}`, to: { sub_account: agent.sub_account }, name: agent.name ?? agent.sub_account, agent, rank: free ? 1 : agent.status === "online" ? 2 : agent.status === "away" ? 3 : 4, free });
+      found.push({
+        key: `a:${agent.sub_account}`,
+        to: { sub_account: agent.sub_account },
+        name: agent.name ?? agent.sub_account,
+        agent,
+        rank: free ? 1 : agent.status === "online" ? 2 : agent.status === "away" ? 3 : 4,
+        free,
+      });
     }
     const query = search.value.trim().toLowerCase();
     return found
-      .filter((target) => !query || target.name.toLowerCase().includes(query) || target.key.toLowerCase().includes(query))
-      .sort((one, other) => one.rank - other.rank || (one.agent?.held ?? 0) - (other.agent?.held ?? 0) || one.name.localeCompare(other.name));
+      .filter(
+        (target) => !query || target.name.toLowerCase().includes(query) || target.key.toLowerCase().includes(query),
+      )
+      .sort(
+        (one, other) =>
+          one.rank - other.rank ||
+          (one.agent?.held ?? 0) - (other.agent?.held ?? 0) ||
+          one.name.localeCompare(other.name),
+      );
   };
 
   const draw = () => {
@@ -120,7 +163,9 @@ function createTarget(target) {
     "label.target",
     {},
     h("input", { type: "radio", name: "target", value: target.key }),
-    target.agent ? avatar(target.name, target.agent.sub_account, "small") : h("span.target-icon", {}, icon("users", 16)),
+    target.agent
+      ? avatar(target.name, target.agent.sub_account, "small")
+      : h("span.target-icon", {}, icon("users", 16)),
     h("span.target-name", { dir: "auto" }, target.name),
     mark,
     detail,

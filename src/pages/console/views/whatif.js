@@ -12,12 +12,20 @@ const CONTEXT = ["product", "category", "order", "order_stage", "source", "langu
 export function whatIfView(app) {
   const { store, session } = app;
   const sellers = store.sellersWith("routing.explain");
-  const seller = h("select.input", { id: "whatif-seller" }, sellers.map((id) => h("option", { value: id }, store.seller(id)?.name ?? id)));
+  const seller = h(
+    "select.input",
+    { id: "whatif-seller" },
+    sellers.map((id) => h("option", { value: id }, store.seller(id)?.name ?? id)),
+  );
   const buyer = h("input.input", { id: "whatif-buyer", maxlength: "128", autocomplete: "off" });
   const text = h("textarea.input", { id: "whatif-text", rows: "2", maxlength: "8000", dir: "auto" });
   const attrs = pairs("whatif.attrs");
   const context = pairs("whatif.context", CONTEXT);
-  const answer = h("div.whatif-answer", { "aria-live": "polite" }, emptyState("whatif", t("whatif.none"), t("whatif.none_text")));
+  const answer = h(
+    "div.whatif-answer",
+    { "aria-live": "polite" },
+    emptyState("whatif", t("whatif.none"), t("whatif.none_text")),
+  );
   const button = h("button.button.primary", { type: "submit" }, t("whatif.do"));
 
   const submit = async (event) => {
@@ -59,7 +67,11 @@ export function whatIfView(app) {
   );
   const end = store.on("identity", () => {
     const now = store.sellersWith("routing.explain");
-    if (seller.children.length !== now.length) fill(seller, now.map((id) => h("option", { value: id }, store.seller(id)?.name ?? id)));
+    if (seller.children.length !== now.length)
+      fill(
+        seller,
+        now.map((id) => h("option", { value: id }, store.seller(id)?.name ?? id)),
+      );
   });
   return { element, dispose: end };
 }

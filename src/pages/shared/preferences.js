@@ -1,9 +1,9 @@
 // Theme and language switches.
 
-import { fill, h } from "../../shared/dom.js";
-import { icon } from "../../shared/icons.js";
-import { language, setLanguage, t } from "../../shared/i18n.js";
-import { setTheme, theme } from "../../shared/settings.js";
+import { fill, h } from "./dom.js";
+import { icon } from "./icons.js";
+import { language, setLanguage, t } from "./i18n.js";
+import { setTheme, theme } from "./settings.js";
 
 export function preferences({ redraw }) {
   const themeButton = h("button.icon-button", { type: "button" });
@@ -21,7 +21,13 @@ export function preferences({ redraw }) {
   const other = language() === "zh" ? "en" : "zh";
   const languageButton = h(
     "button.icon-button.language",
-    { type: "button", lang: other, title: t("language.switch"), "aria-label": other === "zh" ? "中文" : "EN – English", on: { click: () => (setLanguage(other), redraw()) } },
+    {
+      type: "button",
+      lang: other,
+      title: t("language.switch"),
+      "aria-label": other === "zh" ? "中文" : "EN – English",
+      on: { click: () => (setLanguage(other), redraw()) },
+    },
     other === "zh" ? "中" : "EN",
   );
   return h("div.preferences", {}, themeButton, languageButton);

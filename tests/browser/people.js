@@ -1,0 +1,123 @@
+// The people of the tests, each in a browser context of its own, and crowds that need no window.
+
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { chromium } from "playwright-core";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const CONSOLE = { viewport: { width: 1440, height: 860 } };
+const PHONE = { viewport: { width: 390, height: 780 } };
+
+export async function people(daemon) {
+  const browser = await chromium.launch({
+    executablePath: execFileSync("sh", ["-c", "command -v chromium"], { encoding: "utf8" }).trim(),
+    args: ARGUMENTS,
+  });
+  const problems = [];
+
+  const person = async (options = {}) => {
+    const context = await browser.newContext({ ...CONSOLE, locale: "en-GB", colorScheme: "light", ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(8000);
+    page.on("pageerror", (error) => problems.push(error.message));
+    page.on(
+      "console",
+      (message) => message.text().includes("Content Security Policy") && problems.push(message.text()),
+    );
+    return page;
+  };
+  const agent = async (id, options) => {
+    const page = await person(options);
+    await page.goto(`${daemon.url}/console#token=${daemon.token("staff", id)}`);
+    await page.locator(".status-button").waitFor();
+    return page;
+  };
+  const buyer = async (id, options) => {
+    const page = await person({ ...PHONE, ...options });
+    await page.goto(`${daemon.url}/buyer?shop=shop-881#token=${daemon.sign({ role: "buyer", sub: id, name: id })}`);
+    return page;
+  };
+  /** A page of the daemon's own origin, from which sessions without a window are opened. */
+  const crowd = async () => {
+    const page = await person();
+    await page.goto(`${daemon.url}/livez`);
+    await page.evaluate(defineSession);
+    return page;
+  };
+  return { browser, problems, person, agent, buyer, crowd };
+}
+
+/** Runs in a page: `openSession(token)` gives a session with `call(method, params)`. */
+function defineSession() {
+  window.openSession = (token, status) =>
+    new Promise((resolve, reject) => {
+      const socket = new WebSocket(`ws://${location.host}/ws`, ["fenliu.v1"]);
+      const waiting = new Map();
+      let last = 0;
+      const session = {
+        events: [],
+        call: (method, params) =>
+          new Promise((done, failed) => {
+            waiting.set((last += 1), { done, failed });
+            socket.send(JSON.stringify({ jsonrpc: "2.0", id: last, method, params }));
+          }),
+        close: () => socket.close(),
+      };
+      socket.onmessage = ({ data }) => {
+        const { id, result, error, method, params } = JSON.parse(data);
+        if (method) return session.events.push({ method, params });
+        const { done, failed } = waiting.get(id);
+        waiting.delete(id);
+        if (error) failed(new Error(`${error.code} ${error.message} ${JSON.stringify(error.data)}`));
+        else done(result);
+      };
+      socket.onerror = () => reject(new Error("no connection"));
+      socket.onopen = () =>
+        session
+          .call("session.open", status ? { token, status } : { token })
+          .then((result) => resolve(Object.assign(session, { opened: result })), reject);
+    });
+}
+
+export async function say(page, text) {
+  await page.locator("textarea").fill(text);
+  await page.keyboard.press("Enter");
+  await page
+    .locator(".message", { hasText: text.slice(0, 20) })
+    .first()
+    .waitFor();
+}
+
+export async function accessible(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  const serious = violations
+    .filter((one) => ["serious", "critical"].includes(one.impact))
+    .map((one) => `${one.id}: ${one.nodes[0].html.slice(0, 160)}`);
+  expect(serious.length === 0, serious.join("; "));
+}
+
+export function expect(holds, words) {
+  if (!holds) throw new Error(words);
+}
+
+/** Waits until `holds()` gives something true, and gives it. */
+export async function until(holds, words, milliseconds = 8000) {
+  const end = Date.now() + milliseconds;
+  for (;;) {
+    const value = await holds();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(words);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
