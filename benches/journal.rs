@@ -10,7 +10,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use fenliu::journal::{Durability, Memory, Position, Recovered, Settings, Sink, Sqlite, StoreError, Write, Writer};
+use fenliu::journal::{
+    Durability, Memory, Position, Restored, Settings, Sink, Sqlite, StoreError, Uncommitted, Write, Writer,
+};
 use fenliu::model::{Body, BuyerKey, ConversationId, Sender, State, Timestamp, Visibility};
 use fenliu::routing::{Batch, Conversation, Event, Message, Profile, Row, Tail};
 
@@ -37,7 +39,7 @@ impl Bare {
 }
 
 impl Sink for Bare {
-    fn commit(&mut self, writes: &[Write], _: Position) -> Result<(), StoreError> {
+    fn commit(&mut self, writes: &[Write], _: Position) -> Result<(), Uncommitted> {
         self.buffer.clear();
         for write in writes {
             let Write::Batch(batch) = write else { continue };
@@ -53,10 +55,15 @@ impl Sink for Bare {
         }
         self.file.write_all_at(&self.buffer, self.at).map_err(|error| StoreError::Failed(error.to_string()))?;
         self.at += self.buffer.len() as u64;
-        self.file.sync_data().map_err(|error| StoreError::Failed(error.to_string()))
+        self.file.sync_data().map_err(|error| StoreError::Failed(error.to_string()))?;
+        Ok(())
     }
 
-    fn restore(&mut self) -> Result<Recovered, StoreError> {
+    fn probe(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn restore(&mut self) -> Result<Restored, StoreError> {
         Err(StoreError::Failed("a bare file keeps nothing".to_owned()))
     }
 }
@@ -197,13 +204,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(2.0);
     let span = Duration::from_secs_f64(seconds);
     let directory = tempfile::tempdir()?;
-    let rebuild = || Box::new(|_, resume: &dyn Fn()| resume());
 
-    let (bare, _) = Writer::threaded(Bare::create(directory.path())?, Settings::default(), rebuild())?;
+    let (bare, _) = Writer::threaded(Bare::create(directory.path())?, Settings::default())?;
     let bare = compare("bare file", &bare, span, &[]).await?;
     for (name, durability) in [("sqlite full", Durability::Full), ("sqlite normal", Durability::Normal)] {
         let (_store, sink) = Sqlite::open(&directory.path().join(name), durability)?;
-        let (journal, _) = Writer::threaded(sink, Settings::default(), rebuild())?;
+        let (journal, _) = Writer::threaded(sink, Settings::default())?;
         compare(name, &journal, span, &bare).await?;
     }
     compare("memory", &Writer::inline(Arc::new(Memory::default())), span.min(Duration::from_secs(1)), &bare).await?;

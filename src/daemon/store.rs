@@ -48,11 +48,11 @@ impl Store {
         let recovered = Journal::open(&sqlite).await?;
         let limits = journal::Settings { slot_wait: settings.slot_wait, ..journal::Settings::default() };
         // What was void cannot be taken out of the running table: a start from the store is the way back.
-        let stop = Box::new(|_: journal::Recovered, _: &dyn Fn()| {
+        let (writer, thread) = Writer::threaded(sink, limits)?;
+        writer.rebuild_with(Box::new(|_, _| {
             tracing::error!("a record could not be written: stopping, so that a start recovers what is kept");
             std::process::exit(1);
-        });
-        let (writer, thread) = Writer::threaded(sink, limits, stop)?;
+        }));
         Ok(Self { writer, journal: Arc::new(sqlite), recovered, thread: Some(thread) })
     }
 }

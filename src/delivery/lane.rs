@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::audience::Audience;
 use super::{Mailbox, Peer};
 use crate::directory::DomainId;
-use crate::journal::{Position, Writer};
+use crate::journal::{Position, Void, Writer};
 use crate::model::SessionId;
 use crate::policy::Method;
 use crate::protocol::{self, Class, Undone};
@@ -163,7 +163,11 @@ impl Reply {
         }
     }
 
-    fn deny(self, undone: Undone) {
+    fn deny(self, void: Void) {
+        let undone = match void {
+            Void::Lost => Undone::NotDone,
+            Void::Unknown => Undone::Unknown,
+        };
         let (Self::Outcome(to, _) | Self::Made(to, _)) = self;
         to.mailbox.push_reply(to.slot, protocol::error_reply(Some(&to.id), &protocol::RpcError::unavailable(undone)));
     }
@@ -182,10 +186,9 @@ async fn run(mut receiver: mpsc::Receiver<Item>, writer: Writer, items_max: usiz
 async fn bring_out(audience: &mut Audience, writer: &Writer, item: Item) {
     match item {
         Item::Done { position, outgoing, reply } => {
-            if !is_durable(writer, position).await {
-                // A commit that failed may have reached the disk all the same.
+            if let Err(void) = fate(writer, position).await {
                 if let Some(reply) = reply {
-                    reply.deny(Undone::Unknown);
+                    reply.deny(void);
                 }
                 return;
             }
@@ -197,8 +200,8 @@ async fn bring_out(audience: &mut Audience, writer: &Writer, item: Item) {
             }
         }
         Item::Open { peer, position, reply, outgoing } => {
-            if !is_durable(writer, position).await {
-                return reply.deny(Undone::NotDone);
+            if let Err(void) = fate(writer, position).await {
+                return reply.deny(void);
             }
             reply.deliver();
             audience.attach(peer);
@@ -211,10 +214,10 @@ async fn bring_out(audience: &mut Audience, writer: &Writer, item: Item) {
     }
 }
 
-async fn is_durable(writer: &Writer, position: Option<Position>) -> bool {
+async fn fate(writer: &Writer, position: Option<Position>) -> Result<(), Void> {
     match position {
-        Some(position) => writer.durable(position).await.is_ok(),
-        None => true,
+        Some(position) => writer.durable(position).await,
+        None => Ok(()),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::routing::{self, Batch, Conversation, Decision, Message, Past, Resent}
 
 pub use memory::Memory;
 pub use sqlite::{Durability, Sqlite};
-pub use writer::{Fate, Position, Settings, Slot, Unavailable, Void, Writer};
+pub use writer::{Fate, Position, Rebuild, Settings, Slot, Unavailable, Void, Writer};
 
 /// One thing to be written: all of it, or nothing.
 #[derive(Clone, Debug, PartialEq)]
@@ -214,17 +214,47 @@ pub trait Journal: Send + Sync + 'static {
     fn open(&self) -> Reading<'_, Recovered>;
 }
 
+/// Why a commit failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncommitted {
+    /// What went wrong.
+    pub error: StoreError,
+    /// Whether it may be in the store all the same: it was written, and whether it is on the disk is not known.
+    pub in_doubt: bool,
+}
+
+impl From<StoreError> for Uncommitted {
+    fn from(error: StoreError) -> Self {
+        Self { error, in_doubt: false }
+    }
+}
+
+/// A store after a commit that failed.
+#[derive(Clone, Debug, Default)]
+pub struct Restored {
+    /// What is in it.
+    pub recovered: Recovered,
+    /// Whether the commit that failed is in it all the same. For a table that is rebuilt: and nobody was told of it.
+    pub kept: bool,
+}
+
 /// The writing end of a store that takes time. It is called by the one writer alone, in order, and may block.
 pub trait Sink: Send + 'static {
     /// Writes all of it and makes it durable, or nothing of it. `last` is the position of the last write.
     ///
     /// # Errors
     /// Whatever kept it from being durable; nothing of it counts as written.
-    fn commit(&mut self, writes: &[Write], last: Position) -> Result<(), StoreError>;
+    fn commit(&mut self, writes: &[Write], last: Position) -> Result<(), Uncommitted>;
 
-    /// Gets the store into a state that can be trusted after a commit that failed, and reads what is in it.
+    /// Opens the store anew after a commit that failed, and reads what is in it.
     ///
     /// # Errors
     /// That it still cannot be used.
-    fn restore(&mut self) -> Result<Recovered, StoreError>;
+    fn restore(&mut self) -> Result<Restored, StoreError>;
+
+    /// Makes durable, once more, all that is in the store. If it succeeds, nothing else ever will be in it.
+    ///
+    /// # Errors
+    /// That it still cannot be written.
+    fn probe(&mut self) -> Result<(), StoreError>;
 }

@@ -1,20 +1,18 @@
 //! The writer: slots, positions and group commit. What is written goes in order, as one commit whatever queued up during the last.
 //! It knows nothing of how a store writes, and takes no decision but that what follows a failed commit is void.
 
+mod queue;
+mod recovery;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use parking_lot::{Condvar, Mutex};
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::sync::SemaphorePermit;
 
-use super::{Memory, Recovered, Sink, StoreError, Write};
+use super::{Memory, Restored, Sink, StoreError, Write};
 use crate::routing::Batch;
-
-/// How many failed commits are remembered: by then nobody waits for one of the first.
-const VOIDS_MAX: usize = 1024;
-/// How long a store that cannot be restored is left alone.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+use queue::Queued;
 
 /// A place in the order of everything written since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,10 +38,16 @@ impl Default for Settings {
 #[error("the journal cannot be written now")]
 pub struct Unavailable;
 
-/// What was written at this position never became durable, and never will.
+/// What was written at this position never became durable, as far as anybody was told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what was decided could not be written")]
-pub struct Void;
+pub enum Void {
+    /// Nothing of it is kept.
+    #[error("what was decided could not be written")]
+    Lost,
+    /// It may be kept all the same.
+    #[error("whether what was decided was written cannot be known")]
+    Unknown,
+}
 
 /// What became of a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +57,12 @@ pub enum Fate {
     /// It survives.
     Durable,
     /// It never was.
-    Void,
+    Void(Void),
 }
 
 /// Called on the writer's thread after a failed commit, with what the store has. It rebuilds the table and calls the
-/// given function **while commands are still kept out of the table**: from then on writes are taken again.
-pub type Rebuild = Box<dyn Fn(Recovered, &dyn Fn()) + Send + Sync>;
+/// given function **while commands are still kept out of the table**: what they do from then on is on what is kept.
+pub type Rebuild = Box<dyn Fn(Restored, &dyn Fn()) + Send + Sync>;
 
 /// The front of the journal: gives slots, takes writes, says what is durable.
 #[derive(Clone)]
@@ -71,24 +75,6 @@ enum Path {
     Inline { memory: Arc<Memory>, next: AtomicU64 },
     /// A thread writes.
     Queued(Queued),
-}
-
-struct Queued {
-    settings: Settings,
-    slots: Semaphore,
-    queue: Mutex<Queue>,
-    arrived: Condvar,
-    failed: AtomicBool,
-    settled: watch::Sender<Position>,
-    voids: Mutex<Vec<(Position, Position)>>,
-    reason: Mutex<Option<StoreError>>,
-}
-
-#[derive(Default)]
-struct Queue {
-    writes: Vec<Write>,
-    last: Position,
-    stopping: bool,
 }
 
 /// The right to write once, without waiting.
@@ -107,31 +93,24 @@ impl Writer {
     ///
     /// # Errors
     /// If the thread cannot be started.
-    pub fn threaded(
-        sink: impl Sink,
-        settings: Settings,
-        rebuild: Rebuild,
-    ) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
-        let queued = Queued {
-            settings,
-            slots: Semaphore::new(settings.slots.min(Semaphore::MAX_PERMITS)),
-            queue: Mutex::default(),
-            arrived: Condvar::new(),
-            failed: AtomicBool::new(false),
-            settled: watch::Sender::new(Position(0)),
-            voids: Mutex::default(),
-            reason: Mutex::default(),
-        };
-        let path = Arc::new(Path::Queued(queued));
+    pub fn threaded(sink: impl Sink, settings: Settings) -> std::io::Result<(Self, std::thread::JoinHandle<()>)> {
+        let path = Arc::new(Path::Queued(Queued::new(settings)));
         let thread = std::thread::Builder::new().name("journal".into()).spawn({
             let path = Arc::clone(&path);
             move || {
                 if let Path::Queued(queued) = &*path {
-                    queued.run(sink, &rebuild);
+                    queued.run(sink);
                 }
             }
         })?;
         Ok((Self { path }, thread))
+    }
+
+    /// What is called after a failed commit. Until it is known, a commit that fails is the last one.
+    pub fn rebuild_with(&self, rebuild: Rebuild) {
+        if let Path::Queued(queued) = &*self.path {
+            queued.rebuild_with(rebuild);
+        }
     }
 
     /// Waits for the right to write, at most `slot_wait`.
@@ -139,21 +118,11 @@ impl Writer {
     /// # Errors
     /// [`Unavailable`] if the journal is full for longer, or cannot be written.
     pub async fn slot(&self) -> Result<Slot<'_>, Unavailable> {
-        let Path::Queued(queued) = &*self.path else { return Ok(Slot { path: &self.path, permit: None }) };
-        if queued.failed.load(Ordering::Acquire) {
-            return Err(Unavailable);
-        }
-        let permit = match queued.slots.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => match tokio::time::timeout(queued.settings.slot_wait, queued.slots.acquire()).await {
-                Ok(Ok(permit)) => permit,
-                _ => return Err(Unavailable),
-            },
+        let permit = match &*self.path {
+            Path::Inline { .. } => None,
+            Path::Queued(queued) => Some(queued.permit().await?),
         };
-        if queued.failed.load(Ordering::Acquire) {
-            return Err(Unavailable);
-        }
-        Ok(Slot { path: &self.path, permit: Some(permit) })
+        Ok(Slot { path: &self.path, permit })
     }
 
     /// Waits until it is known what becomes of a position.
@@ -161,50 +130,43 @@ impl Writer {
     /// # Errors
     /// [`Void`] if it never became durable.
     pub async fn durable(&self, position: Position) -> Result<(), Void> {
-        let mut fate = self.fate(position);
-        if let (Fate::Pending, Path::Queued(queued)) = (fate, &*self.path) {
-            let mut settled = queued.settled.subscribe();
-            if settled.wait_for(|settled| *settled >= position).await.is_err() {
-                return Err(Void);
-            }
-            fate = self.fate(position);
-        }
-        if fate == Fate::Durable { Ok(()) } else { Err(Void) }
+        let Path::Queued(queued) = &*self.path else { return Ok(()) };
+        queued.durable(position).await
     }
 
     /// What is known of a position now.
     pub fn fate(&self, position: Position) -> Fate {
-        let Path::Queued(queued) = &*self.path else { return Fate::Durable };
-        if *queued.settled.borrow() < position {
-            return Fate::Pending;
+        match &*self.path {
+            Path::Inline { .. } => Fate::Durable,
+            Path::Queued(queued) => queued.fate(position),
         }
-        let voids = queued.voids.lock();
-        let void = voids.iter().rev().any(|(first, last)| (*first..=*last).contains(&position));
-        if void { Fate::Void } else { Fate::Durable }
     }
 
-    /// The last position given.
+    /// The last position given: what is seen now depends on it.
     pub fn last(&self) -> Position {
         match &*self.path {
             Path::Inline { next, .. } => Position(next.load(Ordering::Relaxed)),
-            Path::Queued(queued) => queued.queue.lock().last,
+            Path::Queued(queued) => queued.last(),
         }
     }
 
-    /// Why the journal cannot be written, if it cannot.
+    /// Why the journal cannot be written, if it cannot: whatever needs no record works on meanwhile.
     pub fn failure(&self) -> Option<StoreError> {
         let Path::Queued(queued) = &*self.path else { return None };
-        if !queued.failed.load(Ordering::Acquire) {
-            return None;
+        queued.failure()
+    }
+
+    /// Waits until the journal can be written, or never will be.
+    pub async fn well(&self) {
+        if let Path::Queued(queued) = &*self.path {
+            queued.well().await;
         }
-        queued.reason.lock().clone()
     }
 
     /// Lets the thread end once everything taken is written.
     pub fn stop(&self) {
         if let Path::Queued(queued) = &*self.path {
-            queued.queue.lock().stopping = true;
-            queued.arrived.notify_one();
+            queued.stop();
         }
     }
 }
@@ -227,107 +189,5 @@ impl Slot<'_> {
     }
 }
 
-impl Queued {
-    fn push(&self, write: Write, permit: Option<SemaphorePermit<'_>>) -> Position {
-        let mut queue = self.queue.lock();
-        queue.last.0 += 1;
-        let position = queue.last;
-        // Invariant: `failed` changes under the queue's lock only, so a position is void or is written, never both.
-        if self.failed.load(Ordering::Acquire) {
-            self.void(position, position);
-            self.settled.send_replace(position);
-            return position;
-        }
-        let first = queue.writes.is_empty();
-        queue.writes.push(write);
-        drop(queue);
-        if let Some(permit) = permit {
-            permit.forget();
-        }
-        if first {
-            self.arrived.notify_one();
-        }
-        position
-    }
-
-    fn run(&self, mut sink: impl Sink, rebuild: &Rebuild) {
-        let mut writes = Vec::new();
-        loop {
-            let last = {
-                let mut queue = self.queue.lock();
-                while queue.writes.is_empty() && !queue.stopping {
-                    self.arrived.wait(&mut queue);
-                }
-                if queue.writes.is_empty() {
-                    self.failed.store(true, Ordering::Release);
-                    return;
-                }
-                std::mem::swap(&mut queue.writes, &mut writes);
-                queue.last
-            };
-            let count = writes.len();
-            match sink.commit(&writes, last) {
-                Ok(()) => {
-                    self.settled.send_replace(last);
-                    self.slots.add_permits(count);
-                    writes.clear();
-                }
-                Err(error) => {
-                    writes.clear();
-                    self.fail(error, last, count);
-                    if !self.restore(&mut sink, rebuild) {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    fn fail(&self, error: StoreError, last: Position, count: usize) {
-        tracing::error!(%error, "the journal cannot be written");
-        *self.reason.lock() = Some(error);
-        let mut queue = self.queue.lock();
-        self.failed.store(true, Ordering::Release);
-        let behind = queue.writes.len();
-        queue.writes.clear();
-        let first = Position(last.0 + 1 - u64::try_from(count).unwrap_or(last.0));
-        self.void(first, queue.last);
-        self.settled.send_replace(queue.last);
-        drop(queue);
-        self.slots.add_permits(count + behind);
-    }
-
-    fn restore(&self, sink: &mut impl Sink, rebuild: &Rebuild) -> bool {
-        let mut wait = BACK_OFF.0;
-        loop {
-            match sink.restore() {
-                Ok(recovered) => {
-                    rebuild(recovered, &|| {
-                        let _queue = self.queue.lock();
-                        self.failed.store(false, Ordering::Release);
-                    });
-                    tracing::warn!("the journal can be written again");
-                    return true;
-                }
-                Err(error) => *self.reason.lock() = Some(error),
-            }
-            let mut queue = self.queue.lock();
-            if queue.stopping {
-                return false;
-            }
-            self.arrived.wait_for(&mut queue, wait);
-            wait = (wait * 2).min(BACK_OFF.1);
-        }
-    }
-
-    fn void(&self, first: Position, last: Position) {
-        let mut voids = self.voids.lock();
-        match voids.last_mut() {
-            Some(before) if before.1.0 + 1 == first.0 => before.1 = last,
-            _ => voids.push((first, last)),
-        }
-        if voids.len() > VOIDS_MAX {
-            voids.remove(0);
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

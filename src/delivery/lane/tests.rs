@@ -4,7 +4,7 @@ use futures::FutureExt;
 
 use super::*;
 use crate::delivery::{Frame, Limits};
-use crate::journal::{self, Recovered, Sink, StoreError, Write};
+use crate::journal::{self, Restored, Sink, StoreError, Uncommitted, Write};
 use crate::model::{BuyerKey, Caller, ConversationId, SellerId, Timestamp};
 use crate::routing::{Batch, Notice, Recipient, Side};
 
@@ -12,12 +12,16 @@ use crate::routing::{Batch, Notice, Recipient, Side};
 struct Told(std::sync::mpsc::Receiver<bool>);
 
 impl Sink for Told {
-    fn commit(&mut self, _: &[Write], _: Position) -> Result<(), StoreError> {
-        if self.0.recv() == Ok(true) { Ok(()) } else { Err(StoreError::Failed("told so".into())) }
+    fn commit(&mut self, _: &[Write], _: Position) -> Result<(), Uncommitted> {
+        if self.0.recv() == Ok(true) { Ok(()) } else { Err(StoreError::Failed("told so".into()).into()) }
     }
 
-    fn restore(&mut self) -> Result<Recovered, StoreError> {
-        Ok(Recovered::default())
+    fn restore(&mut self) -> Result<Restored, StoreError> {
+        Ok(Restored::default())
+    }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        Ok(())
     }
 }
 
@@ -29,8 +33,8 @@ struct Bench {
 
 fn bench() -> Bench {
     let (commit, told) = std::sync::mpsc::channel();
-    let rebuild = Box::new(|_, resume: &dyn Fn()| resume());
-    let (writer, _) = Writer::threaded(Told(told), journal::Settings::default(), rebuild).unwrap();
+    let (writer, _) = Writer::threaded(Told(told), journal::Settings::default()).unwrap();
+    writer.rebuild_with(Box::new(|_, rebuilt| rebuilt()));
     let (lanes, _) = Lanes::start(Settings { lanes: 2, items: 16 }, &writer);
     Bench { writer, lanes, commit }
 }

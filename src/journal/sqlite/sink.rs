@@ -6,12 +6,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use rusqlite::{CachedStatement, Connection, TransactionBehavior, params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, TransactionBehavior, params};
 
 use super::stored::{Detail, Trace, json, state_name};
 use super::{Place, failed, reads};
 use crate::directory::Accepted;
-use crate::journal::{Audit, Position, Recovered, Sink, StoreError, Write};
+use crate::journal::{Audit, Position, Restored, Sink, StoreError, Uncommitted, Write};
 use crate::model::{AccountId, ConversationId, GroupId, SellerId, Sender, State, Status, Timestamp, Visibility};
 use crate::routing::{AgentRow, Conversation, Event, GroupRow, Message, Row, Tail};
 
@@ -71,9 +71,9 @@ impl SqliteSink {
 }
 
 impl Sink for SqliteSink {
-    fn commit(&mut self, writes: &[Write], _: Position) -> Result<(), StoreError> {
-        let Some(connection) = &mut self.connection else { return Err(StoreError::Failed("it is closed".into())) };
+    fn commit(&mut self, writes: &[Write], _: Position) -> Result<(), Uncommitted> {
         let commits = self.commits + 1;
+        let connection = self.connection.as_mut().ok_or_else(closed)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let mut changed = Changed::default();
         let mut writing = Writing { connection: &transaction, numbers: &mut self.numbers, changed: &mut changed };
@@ -81,17 +81,41 @@ impl Sink for SqliteSink {
             writing.write(write)?;
         }
         writing.finish(commits)?;
-        transaction.commit().map_err(failed)?;
+        transaction.commit().map_err(|error| Uncommitted { in_doubt: is_in_doubt(&error), error: failed(error) })?;
         self.commits = commits;
         let _ = self.durable.write_all_at(format!("{commits:020}\n").as_bytes(), 0);
         Ok(())
     }
 
-    fn restore(&mut self) -> Result<Recovered, StoreError> {
+    fn restore(&mut self) -> Result<Restored, StoreError> {
+        let before = self.commits;
         self.connect()?;
-        let Some(connection) = &self.connection else { return Err(StoreError::Failed("it is closed".into())) };
-        reads::recovered(connection)
+        let recovered = reads::recovered(self.connection.as_ref().ok_or_else(closed)?)?;
+        Ok(Restored { recovered, kept: self.commits > before })
     }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        let connection = self.connection.as_ref().ok_or_else(closed)?;
+        // The log is moved into the database from its first page to its last, and begins anew.
+        let busy: bool =
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
+        if busy {
+            return Err(StoreError::Failed("somebody reads the log".to_owned()));
+        }
+        connection.execute("UPDATE progress SET commits = commits", []).map(|_| ()).map_err(failed)
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Failed("it is closed".to_owned())
+}
+
+/// Whether a commit that failed may be on the disk: everything was written, and then something went wrong.
+fn is_in_doubt(error: &rusqlite::Error) -> bool {
+    !matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::DatabaseBusy)
+    )
 }
 
 struct Writing<'a> {

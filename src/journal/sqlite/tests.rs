@@ -2,14 +2,14 @@
 
 use super::*;
 use crate::journal::conformance::{self, Store, conversation, message};
-use crate::journal::{Settings, Write, Writer};
+use crate::journal::{Restored, Settings, Uncommitted, Write, Writer};
 use crate::model::{Sender, State, Visibility};
 use crate::routing::{Batch, Event, Row};
 
 fn opened(directory: &Path) -> Store {
     let (sqlite, sink) = Sqlite::open(directory, Durability::Full).unwrap();
-    let rebuild = Box::new(|_, resume: &dyn Fn()| resume());
-    let (writer, _) = Writer::threaded(sink, Settings::default(), rebuild).unwrap();
+    let (writer, _) = Writer::threaded(sink, Settings::default()).unwrap();
+    writer.rebuild_with(Box::new(|_, rebuilt| rebuilt()));
     Store { writer, journal: Arc::new(sqlite) }
 }
 
@@ -70,8 +70,11 @@ fn a_commit_that_fails_leaves_nothing_behind() {
 
     let again = sink.commit(&[started(2), say()], crate::journal::Position(4));
 
-    assert!(matches!(again, Err(StoreError::Failed(_))), "{again:?}");
-    assert_eq!(sink.restore().unwrap().table.conversations, [conversation(1, "b")]);
+    assert!(matches!(again, Err(Uncommitted { error: StoreError::Failed(_), in_doubt: false })), "{again:?}");
+    let restored = sink.restore().unwrap();
+    assert!(!restored.kept);
+    assert_eq!(restored.recovered.table.conversations, [conversation(1, "b")]);
+    sink.probe().unwrap();
     sink.commit(&[started(3)], crate::journal::Position(5)).unwrap();
 }
 
@@ -152,12 +155,12 @@ async fn the_writer_says_it_is_unavailable_until_the_table_is_rebuilt_and_is_wel
     let (rebuilt, rebuilds) = std::sync::mpsc::channel();
     let (go, gone) = std::sync::mpsc::channel::<()>();
     let gone = Mutex::new(gone);
-    let rebuild = Box::new(move |recovered: Recovered, resume: &dyn Fn()| {
+    let (writer, _) = Writer::threaded(sink, Settings::default()).unwrap();
+    writer.rebuild_with(Box::new(move |restored: Restored, is_rebuilt: &dyn Fn()| {
         gone.lock().recv().unwrap();
-        resume();
-        rebuilt.send(recovered.table.conversations.len()).unwrap();
-    });
-    let (writer, _) = Writer::threaded(sink, Settings::default(), rebuild).unwrap();
+        is_rebuilt();
+        rebuilt.send(restored.recovered.table.conversations.len()).unwrap();
+    }));
     let kept = writer.slot().await.unwrap();
     let store = Store { writer: writer.clone(), journal: Arc::new(sqlite) };
     store.start(&conversation(1, "b")).await;
@@ -172,6 +175,8 @@ async fn the_writer_says_it_is_unavailable_until_the_table_is_rebuilt_and_is_wel
     assert!(writer.durable(late).await.is_err());
     go.send(()).unwrap();
     assert_eq!(rebuilds.recv().unwrap(), 1);
+    writer.well().await;
+    assert_eq!(writer.durable(writer.last()).await, Ok(()));
     store.start(&conversation(3, "b")).await;
     assert_eq!(store.journal.open().await.unwrap().table.conversations.len(), 2);
 }
