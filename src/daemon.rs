@@ -211,7 +211,7 @@ pub fn assemble(
         visitors: settings.auth.visitors,
         dev_tokens: settings.auth.dev_tokens,
     };
-    (Arc::new(Site { dispatch, keys, settings, lifecycle }), wake)
+    (Arc::new(Site { dispatch, keys, settings, visitors: session::Visitors::default(), lifecycle }), wake)
 }
 
 fn listener_settings(settings: &Settings) -> server::Settings {

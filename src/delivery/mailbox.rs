@@ -73,6 +73,7 @@ struct Inner {
     bytes: usize,
     dropped: u64,
     closed: bool,
+    overflowed: bool,
     reader: Option<Waker>,
 }
 
@@ -135,18 +136,12 @@ impl Mailbox {
 
     /// Waits until there is something to take out. There is one reader.
     pub async fn ready(&self) {
-        poll_fn(|context| {
-            let mut inner = self.inner.lock();
-            if !inner.frames.is_empty() {
-                return Poll::Ready(());
-            }
-            match &mut inner.reader {
-                Some(reader) => reader.clone_from(context.waker()),
-                reader => *reader = Some(context.waker().clone()),
-            }
-            Poll::Pending
-        })
-        .await;
+        self.until(|inner| !inner.frames.is_empty()).await;
+    }
+
+    /// Waits until more has come than it holds: what it held is lost, and its reader has to go.
+    pub async fn overflowed(&self) {
+        self.until(|inner| inner.overflowed).await;
     }
 
     /// Takes out all there is.
@@ -166,6 +161,21 @@ impl Mailbox {
         Queued { frames: inner.frames.len(), bytes: inner.bytes, dropped: inner.dropped }
     }
 
+    async fn until(&self, holds: impl Fn(&Inner) -> bool) {
+        poll_fn(|context| {
+            let mut inner = self.inner.lock();
+            if holds(&inner) {
+                return Poll::Ready(());
+            }
+            match &mut inner.reader {
+                Some(reader) => reader.clone_from(context.waker()),
+                reader => *reader = Some(context.waker().clone()),
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
     fn push(&self, frame: Frame, droppable: bool) {
         let length = frame.length();
         let mut inner = self.inner.lock();
@@ -180,7 +190,7 @@ impl Mailbox {
             inner.drop_droppable();
         }
         if self.is_over(&inner, length, 1) {
-            inner.closed = true;
+            (inner.closed, inner.overflowed) = (true, true);
             inner.frames.clear();
             inner.bytes = 0;
             inner.frames.push_back(Entry { frame: TOO_SLOW, droppable: false });

@@ -1,6 +1,7 @@
 //! How a session comes and goes: what it is told begins and ends at a definite place in the order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -11,6 +12,9 @@ use crate::model::{Caller, Status};
 use crate::protocol::RpcError;
 use crate::routing::{Actor, Command, Outcome, View};
 
+/// How long a journal that cannot be written is left alone before the end of a session is told again.
+const AGAIN: Duration = Duration::from_millis(500);
+
 impl Dispatch {
     /// Opens a session: what `made` makes of everything open that concerns the caller is its first frame.
     ///
@@ -20,28 +24,52 @@ impl Dispatch {
         &self,
         peer: &Arc<Peer>,
         status: Option<Status>,
-        to: ReplyTo,
+        to: Option<ReplyTo>,
         made: impl FnOnce(&ReplyTo, Vec<Arc<View>>, Option<Status>) -> Utf8Bytes + Send + 'static,
     ) -> Result<(), RpcError> {
         self.registry.add(Arc::clone(peer));
-        let domains = match &peer.caller {
+        match self.enter(peer, status).await {
+            Ok((views, now)) => {
+                if let Some(to) = to {
+                    let text = made(&to, views, now);
+                    to.mailbox.push_first(to.slot, text);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.leave(peer).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Arrives everywhere: what is open there and concerns the caller, and the status it has then.
+    async fn enter(
+        &self,
+        peer: &Arc<Peer>,
+        status: Option<Status>,
+    ) -> Result<(Vec<Arc<View>>, Option<Status>), RpcError> {
+        let domains: Vec<DomainId> = match &peer.caller {
             Caller::Staff { account, .. } => self.table.domain_of_agent(account).into_iter().collect(),
             Caller::Buyer { key, .. } => self.table.domains_of_buyer(key),
             Caller::Operator { .. } => Vec::new(),
         };
         let (mut views, mut now) = (Vec::new(), None);
-        for domain in domains {
-            let (seen, status) = self.arrive(domain, peer, status).await?;
+        for domain in &domains {
+            let (seen, status) = self.arrive(*domain, peer, status).await?;
             views.extend(seen);
             now = now.or(status);
         }
-        if matches!(peer.caller, Caller::Buyer { .. }) {
+        if let Caller::Buyer { key, .. } = &peer.caller {
             self.lanes.attach_everywhere(peer).await;
+            // What another of its sessions has begun elsewhere meanwhile may have been told before this one was there.
+            for domain in self.table.domains_of_buyer(key).into_iter().filter(|domain| !domains.contains(domain)) {
+                views.extend(self.arrive(domain, peer, status).await?.0);
+            }
         }
+        views.retain(|view| peer.speaks_for(&view.seller));
         self.settled().await?;
-        let text = made(&to, views, now);
-        to.mailbox.push_first(to.slot, text);
-        Ok(())
+        Ok((views, now))
     }
 
     /// Arrives in a domain: its lane tells the session everything from just behind what is shown.
@@ -89,7 +117,10 @@ impl Dispatch {
             _ => return,
         };
         for domain in domains {
-            let _ = self.act(domain, peer, command.clone(), &mut None).await;
+            // A domain that is not told would take it for reachable for ever.
+            while self.act(domain, peer, command.clone(), &mut None).await.is_err() {
+                tokio::time::sleep(AGAIN).await;
+            }
         }
     }
 }

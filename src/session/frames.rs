@@ -12,6 +12,8 @@ pub(super) struct Slots {
     next: u32,
     open: HashMap<u32, Option<u32>>,
     batches: HashMap<u32, Batch>,
+    /// The slot of the `session.open` that is to be answered, and the batch it came in: nothing leaves before them.
+    opening: Option<(u32, Option<u32>)>,
 }
 
 struct Batch {
@@ -41,15 +43,29 @@ impl Slots {
         (0..count).map(|_| self.take(Some(batch))).collect()
     }
 
+    /// The session opens by this request: its reply is the first frame.
+    pub(super) fn opens(&mut self, slot: u32) {
+        self.opening = self.open.get(&slot).map(|batch| (slot, *batch));
+    }
+
+    /// Whether the frame in which `session.open` is answered is still to come.
+    pub(super) fn is_opening(&self) -> bool {
+        self.opening.is_some()
+    }
+
     /// A reply has come: the frame that can be written now, if any.
     pub(super) fn answer(&mut self, slot: u32, text: Utf8Bytes) -> Option<Utf8Bytes> {
-        let Some(batch) = self.open.remove(&slot)? else { return Some(text) };
+        let Some(batch) = self.open.remove(&slot)? else {
+            self.opening = self.opening.filter(|(opening, _)| *opening != slot);
+            return Some(text);
+        };
         let gathered = self.batches.get_mut(&batch)?;
         gathered.replies.push(text);
         gathered.missing -= 1;
         if gathered.missing > 0 {
             return None;
         }
+        self.opening = self.opening.filter(|(_, opening)| *opening != Some(batch));
         self.batches.remove(&batch).and_then(|batch| protocol::batch(&batch.replies))
     }
 
@@ -57,6 +73,7 @@ impl Slots {
     pub(super) fn forget(&mut self) {
         self.open.clear();
         self.batches.clear();
+        self.opening = None;
     }
 
     fn take(&mut self, batch: Option<u32>) -> u32 {

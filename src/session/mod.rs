@@ -3,40 +3,34 @@
 mod frames;
 mod open;
 mod rate;
+mod timers;
+mod visitors;
+mod wire;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::auth::{Identity, Keys};
 use crate::delivery::{self, Frame, Mailbox, Peer};
 use crate::dispatch::Dispatch;
 use crate::lifecycle::{Lifecycle, Stay};
-use crate::model::{SessionId, Timestamp};
+use crate::model::SessionId;
 use crate::protocol::{self, ServerLimits};
 use crate::routing::Profile;
 
 use frames::Slots;
 use rate::Rate;
+use timers::Timers;
+pub use visitors::Visitors;
+use wire::Wire;
 
-const READ_BUFFER: usize = 4096;
-const WRITE_BUFFER: usize = 16 * 1024;
-/// How long before its end a token is said to expire.
-const EXPIRING: Duration = Duration::from_secs(60);
-/// How often a session looks at its clock.
-const LOOK: Duration = Duration::from_secs(1);
 /// How soon after a drain clients should come back, at the earliest.
 const RECONNECT_AFTER: Duration = Duration::from_millis(1000);
-/// How long a closing handshake is waited for.
-const CLOSING: Duration = Duration::from_secs(2);
 
 /// What holds for every session.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +81,8 @@ pub struct Site {
     pub keys: Arc<Keys>,
     /// Its limits.
     pub settings: Settings,
+    /// How many anonymous buyers may come from where.
+    pub visitors: Visitors,
     /// Where the daemon is in its life.
     pub lifecycle: Lifecycle,
 }
@@ -98,8 +94,6 @@ type End = (u16, &'static str);
 struct Opened {
     peer: Arc<Peer>,
     profile: Arc<Profile>,
-    expires_at: Timestamp,
-    expiring_told: bool,
     _stay: Stay,
 }
 
@@ -112,9 +106,9 @@ struct Session {
     opened: Option<Opened>,
     slots: Slots,
     rate: Rate,
-    since: Instant,
-    unanswered_pings: u32,
-    last_ping: Instant,
+    timers: Timers,
+    /// Events that wait until the reply to `session.open` has left.
+    held: Vec<Utf8Bytes>,
     ending: Option<End>,
 }
 
@@ -124,29 +118,21 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let settings = site.settings;
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size((settings.mailbox.bytes.max(settings.frame) + WRITE_BUFFER) * 2)
-        .max_message_size(Some(settings.frame))
-        .max_frame_size(Some(settings.frame));
-    let mut socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    let now = Instant::now();
+    let wire = Wire::new(io, &settings).await;
     let mut session = Session {
         id: site.dispatch.clock.session_id(),
         mailbox: Arc::new(Mailbox::new(settings.mailbox)),
         rate: Rate::new(settings.requests_per_second, settings.burst),
+        timers: Timers::new(settings.open_timeout, settings.heartbeat),
         site,
         ip,
         given: identity,
         opened: None,
         slots: Slots::default(),
-        since: now,
-        unanswered_pings: 0,
-        last_ping: now,
+        held: Vec::new(),
         ending: None,
     };
-    session.talk(&mut socket).await;
+    session.talk(wire).await;
     if let Some(opened) = session.opened.take() {
         if session.site.lifecycle.is_ending() {
             session.site.dispatch.registry.remove(opened.peer.session);
@@ -157,85 +143,92 @@ where
 }
 
 impl Session {
-    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&mut self, socket: &mut WebSocketStream<S>) {
-        let mut look = interval_at(Instant::now() + LOOK, LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&mut self, mut wire: Wire<S>) {
         let mailbox = Arc::clone(&self.mailbox);
         let life = self.site.lifecycle.clone();
-        let mut out: Vec<Message> = Vec::new();
         let mut told = false;
+        let alarm = tokio::time::sleep_until(self.timers.due());
+        tokio::pin!(alarm);
         loop {
             let reads = self.slots.open() < self.site.settings.in_flight && self.ending.is_none();
+            if alarm.deadline() != self.timers.due() {
+                alarm.as_mut().reset(self.timers.due());
+            }
             tokio::select! {
                 biased;
                 () = mailbox.ready() => {}
-                frame = socket.next(), if reads => match frame {
+                frame = wire.read(), if reads => match frame {
                     None => return,
-                    Some(frame) => if !self.hear(frame, &mut out).await {
-                        let _ = tokio::time::timeout(CLOSING, socket.flush()).await;
-                        return;
+                    Some(frame) => if !self.hear(frame, &mut wire).await {
+                        return wire.farewell().await;
                     },
                 },
                 () = life.closing(), if !told => {
                     told = true;
                     if self.opened.is_some() && self.ending.is_none() {
-                        out.push(Message::Text(protocol::draining(RECONNECT_AFTER)));
+                        wire.push(Message::Text(protocol::draining(RECONNECT_AFTER)));
                     }
                     self.end(1001, "draining");
                 }
-                _ = look.tick() => self.look(&mut out),
+                () = &mut alarm => self.look(reads, &mut wire),
             }
-            self.take_mail(&mut out);
-            let ended = self.ending.filter(|_| self.slots.open() == 0);
-            if let Some((code, reason)) = ended {
-                out.push(Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() })));
+            self.take_mail(&mut wire);
+            if let Some(end) = self.ending.filter(|_| self.slots.open() == 0) {
+                return wire.close(end, &mailbox).await;
             }
-            if !self.write(socket, &mut out).await {
-                return;
-            }
-            if ended.is_some() {
-                let _ =
-                    tokio::time::timeout(CLOSING, async { while socket.next().await.is_some_and(|f| f.is_ok()) {} })
-                        .await;
+            if !wire.write(&mailbox).await {
                 return;
             }
         }
     }
 
-    /// Feeds every frame and flushes once. A peer that does not read for two heartbeats is given up.
-    async fn write<S: AsyncRead + AsyncWrite + Unpin>(
-        &self,
-        socket: &mut WebSocketStream<S>,
-        out: &mut Vec<Message>,
-    ) -> bool {
-        if out.is_empty() {
-            return true;
-        }
-        let patience = self.site.settings.heartbeat.max(LOOK) * 2;
-        let writing = async {
-            for message in out.drain(..) {
-                socket.feed(message).await?;
+    /// Waits for a call to be decided, and writes meanwhile what comes for the peer: a call that has to wait keeps it
+    /// from asking more, not from being told.
+    async fn meanwhile<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        wire: &mut Wire<S>,
+        call: impl Future<Output = ()>,
+    ) {
+        let mailbox = Arc::clone(&self.mailbox);
+        tokio::pin!(call);
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut call => return,
+                () = mailbox.ready() => {
+                    self.take_mail(wire);
+                    if !wire.write(&mailbox).await {
+                        return call.await;
+                    }
+                }
             }
-            socket.flush().await
-        };
-        matches!(tokio::time::timeout(patience, writing).await, Ok(Ok(())))
+        }
     }
 
-    fn take_mail(&mut self, out: &mut Vec<Message>) {
+    fn take_mail<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) {
         let mut frames = Vec::new();
         self.mailbox.drain(&mut frames);
         for frame in frames {
             match frame {
-                Frame::Event(text) => out.push(Message::Text(text)),
-                Frame::Reply { slot, text } => out.extend(self.slots.answer(slot, text).map(Message::Text)),
+                Frame::Event(text) if self.slots.is_opening() => self.held.push(text),
+                Frame::Event(text) => wire.push(Message::Text(text)),
+                Frame::Reply { slot, text } => {
+                    if let Some(text) = self.slots.answer(slot, text) {
+                        wire.push(Message::Text(text));
+                        if !self.slots.is_opening() {
+                            self.held.drain(..).for_each(|text| wire.push(Message::Text(text)));
+                        }
+                    }
+                }
                 Frame::Drain { close } => {
-                    out.push(Message::Text(protocol::draining(RECONNECT_AFTER)));
+                    wire.push(Message::Text(protocol::draining(RECONNECT_AFTER)));
                     if close {
                         self.end(1001, "draining");
                     }
                 }
                 Frame::Close { code, reason } => {
                     self.ending = Some((code, reason));
+                    self.timers.ends();
                     if code == 4408 {
                         self.slots.forget();
                     }
@@ -245,61 +238,37 @@ impl Session {
     }
 
     /// Takes what the peer says; false if it has gone.
-    async fn hear(&mut self, frame: Result<Message, Error>, out: &mut Vec<Message>) -> bool {
-        self.unanswered_pings = 0;
+    async fn hear<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        frame: Result<Message, Error>,
+        wire: &mut Wire<S>,
+    ) -> bool {
+        self.timers.heard();
         match frame {
-            Ok(Message::Text(text)) => {
-                self.receive(&text).await;
-                true
-            }
+            Ok(Message::Text(text)) => self.receive(&text, wire).await,
             Ok(Message::Binary(_)) => self.end(1003, "text frames only"),
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => true,
-            Ok(Message::Close(_)) => false,
-            Err(Error::Utf8(_)) => self.fail(out, 1007, "not UTF-8"),
-            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => self.fail(out, 1009, "frame too long"),
-            Err(Error::Protocol(_)) => self.fail(out, 1002, "protocol error"),
-            Err(_) => false,
+            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+            Ok(Message::Close(_)) => return false,
+            Err(Error::Utf8(_)) => self.fail(1007, "not UTF-8"),
+            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => self.fail(1009, "frame too long"),
+            Err(Error::Protocol(_)) => self.fail(1002, "protocol error"),
+            Err(_) => return false,
         }
-    }
-
-    fn end(&mut self, code: u16, reason: &'static str) -> bool {
-        self.ending.get_or_insert((code, reason));
         true
     }
 
-    fn fail(&mut self, _out: &mut Vec<Message>, code: u16, reason: &'static str) -> bool {
-        self.slots.forget();
-        self.end(code, reason)
+    /// Ends it once what has been asked is answered. The first end counts.
+    fn end(&mut self, code: u16, reason: &'static str) {
+        if self.ending.is_none() {
+            self.ending = Some((code, reason));
+            self.timers.ends();
+        }
     }
 
-    /// What time alone brings about.
-    fn look(&mut self, out: &mut Vec<Message>) {
-        let settings = self.site.settings;
-        let Some(opened) = &mut self.opened else {
-            if !settings.open_timeout.is_zero() && self.since.elapsed() >= settings.open_timeout {
-                self.end(4401, "session.open is missing");
-            }
-            return;
-        };
-        let now = self.site.dispatch.clock.now();
-        if now >= opened.expires_at {
-            self.end(4401, "the token has expired");
-            return;
-        }
-        if !opened.expiring_told && now + EXPIRING >= opened.expires_at {
-            opened.expiring_told = true;
-            out.push(Message::Text(protocol::expiring(opened.expires_at, opened.expires_at.since(now))));
-        }
-        if !settings.heartbeat.is_zero() && self.last_ping.elapsed() >= settings.heartbeat {
-            if self.unanswered_pings >= 2 {
-                self.slots.forget();
-                self.end(4408, "heartbeats unanswered");
-                return;
-            }
-            self.unanswered_pings += 1;
-            self.last_ping = Instant::now();
-            out.push(Message::Ping(Bytes::new()));
-        }
+    /// Ends it at once.
+    fn fail(&mut self, code: u16, reason: &'static str) {
+        self.slots.forget();
+        self.end(code, reason);
     }
 
     fn answer(&self, slot: u32, text: Utf8Bytes) {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
+use super::wire::Wire;
 use super::{Opened, Session};
 use crate::auth::Identity;
 use crate::delivery::{Peer, ReplyTo};
@@ -16,13 +18,13 @@ use crate::routing::Profile;
 
 impl Session {
     /// A text frame: a request, or a batch of them.
-    pub(super) async fn receive(&mut self, text: &str) {
+    pub(super) async fn receive<S: AsyncRead + AsyncWrite + Unpin>(&mut self, text: &str, wire: &mut Wire<S>) {
         let limits = self.site.settings.protocol;
         match protocol::parse(text, &limits) {
             Incoming::One(request) => {
                 let answered = request.as_ref().map_or(true, |request| request.id.is_some());
                 let slot = answered.then(|| self.slots.one());
-                self.request(request, slot).await;
+                self.request(request, slot, wire).await;
             }
             Incoming::Batch(requests) => {
                 let answered = |request: &Result<Request<'_>, Faulty<'_>>| {
@@ -32,30 +34,39 @@ impl Session {
                 let mut slots = self.slots.batch(count).into_iter();
                 for request in requests {
                     let slot = if answered(&request) { slots.next() } else { None };
-                    self.request(request, slot).await;
+                    self.request(request, slot, wire).await;
                 }
             }
         }
     }
 
-    async fn request(&mut self, request: Result<Request<'_>, Faulty<'_>>, slot: Option<u32>) {
+    async fn request<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        request: Result<Request<'_>, Faulty<'_>>,
+        slot: Option<u32>,
+        wire: &mut Wire<S>,
+    ) {
         let id = match &request {
             Ok(request) => request.id,
             Err(faulty) => faulty.id,
         };
-        let result = self.judge(request, slot).await;
+        let result = self.judge(request, slot, wire).await;
         if let (Err(error), Some(slot)) = (result, slot) {
             self.answer(slot, protocol::error_reply(id, &error));
         }
     }
 
-    async fn judge(&mut self, request: Result<Request<'_>, Faulty<'_>>, slot: Option<u32>) -> Result<(), RpcError> {
+    async fn judge<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        request: Result<Request<'_>, Faulty<'_>>,
+        slot: Option<u32>,
+        wire: &mut Wire<S>,
+    ) -> Result<(), RpcError> {
         if let Err(wait) = self.rate.admit(Instant::now()) {
             if self.rate.is_hopeless() {
                 self.end(4429, "too many requests");
             }
-            let wait = wait.max(Duration::from_millis(1));
-            return Err(RpcError::rate_limited(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)));
+            return Err(limited(wait));
         }
         let request = request.map_err(|faulty| faulty.error)?;
         let method = Method::parse(&request.method);
@@ -66,7 +77,7 @@ impl Session {
         let method = method.ok_or_else(RpcError::method_not_found)?;
         let call = protocol::parse_call(method, request.params, &self.site.settings.protocol)?;
         let to = request.id.zip(slot).map(|(id, slot)| self.reply_to(id, slot, method));
-        self.take(method, call, to).await
+        self.take(method, call, to, wire).await
     }
 
     fn reply_to(&self, id: &RawValue, slot: u32, method: Method) -> ReplyTo {
@@ -74,7 +85,13 @@ impl Session {
         ReplyTo { mailbox: Arc::clone(&self.mailbox), slot, id: id.to_owned(), method, class }
     }
 
-    async fn take(&mut self, method: Method, call: Call, to: Option<ReplyTo>) -> Result<(), RpcError> {
+    async fn take<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        method: Method,
+        call: Call,
+        to: Option<ReplyTo>,
+        wire: &mut Wire<S>,
+    ) -> Result<(), RpcError> {
         match call {
             Call::Open(open) => return self.open(open, to).await,
             Call::Discover => self.reply(to, |to| protocol::raw(&to.id, protocol::document())),
@@ -90,7 +107,8 @@ impl Session {
             call => {
                 let Some(opened) = &self.opened else { return Err(RpcError::unauthenticated("no session is open")) };
                 let (peer, profile) = (Arc::clone(&opened.peer), Arc::clone(&opened.profile));
-                self.site.dispatch.call(&peer, &profile, method, call, to).await;
+                let site = Arc::clone(&self.site);
+                self.meanwhile(wire, site.dispatch.call(&peer, &profile, method, call, to)).await;
             }
         }
         Ok(())
@@ -104,12 +122,11 @@ impl Session {
 
     fn refresh(&mut self, token: &str, to: Option<ReplyTo>) -> Result<(), RpcError> {
         let identity = self.verify(token)?;
-        let Some(opened) = &mut self.opened else { return Err(RpcError::unauthenticated("no session is open")) };
+        let Some(opened) = &self.opened else { return Err(RpcError::unauthenticated("no session is open")) };
         if identity.caller != opened.peer.caller {
             return Err(RpcError::unauthenticated("expected a token of the same sub and role"));
         }
-        opened.expires_at = identity.expires_at;
-        opened.expiring_told = false;
+        self.timers.opened(identity.expires_at, self.site.dispatch.clock.now());
         self.reply(to, |to| protocol::refreshed(&to.id, identity.expires_at));
         Ok(())
     }
@@ -138,15 +155,6 @@ impl Session {
         let profile = Arc::new(profile(&identity));
         let shown = self.identity(&identity);
         let (session, settings) = (self.id, self.site.settings);
-        self.opened = Some(Opened {
-            peer: Arc::clone(&peer),
-            profile,
-            expires_at: identity.expires_at,
-            expiring_told: false,
-            _stay: stay,
-        });
-        let Some(mut to) = to else { return Ok(()) };
-        to.class = peer.class();
         let made = move |to: &ReplyTo, conversations: Vec<_>, status| {
             let opened = protocol::Opened {
                 session,
@@ -160,7 +168,14 @@ impl Session {
             };
             protocol::opened(&to.id, to.class, &opened)
         };
-        self.site.dispatch.open(&peer, open.status, to, made).await
+        let to = to.map(|to| ReplyTo { class: peer.class(), ..to });
+        if let Some(to) = &to {
+            self.slots.opens(to.slot);
+        }
+        self.site.dispatch.open(&peer, open.status, to, made).await?;
+        self.opened = Some(Opened { peer, profile, _stay: stay });
+        self.timers.opened(identity.expires_at, self.site.dispatch.clock.now());
+        Ok(())
     }
 
     /// Who the peer says it is, and the token it is given if it had none.
@@ -174,6 +189,7 @@ impl Session {
             }
             let directory = self.site.dispatch.table.directory();
             let seller = directory.entries.get(visitor.shop.as_str()).ok_or_else(RpcError::not_found)?;
+            self.site.visitors.admit(self.ip, Instant::now()).map_err(limited)?;
             let now = self.site.dispatch.clock.now();
             let visitor = self.site.keys.visitor(seller, now);
             let (token, identity) = visitor.map_err(|_| RpcError::unauthenticated("no visitor can be let in now"))?;
@@ -230,6 +246,11 @@ impl Session {
             }
         }
     }
+}
+
+fn limited(wait: Duration) -> RpcError {
+    let wait = wait.max(Duration::from_millis(1));
+    RpcError::rate_limited(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// A buyer as its token describes it; whoever else calls has none.
