@@ -2,6 +2,8 @@
 //! Nothing is decided here, and nothing is written to a socket.
 
 mod arrival;
+mod list;
+mod message;
 mod operator;
 mod past;
 
@@ -13,17 +15,19 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::clock::Clock;
 use crate::delivery::{Item, Lanes, Peer, Registry, Reply, ReplyTo};
 use crate::directory::DomainId;
-use crate::journal::{Again, Journal, Position, Writer};
+use crate::journal::{Journal, Position, Writer};
 use crate::lifecycle::{Drain, Lifecycle};
-use crate::model::{Caller, ConversationId, SellerId, Sender};
+use crate::model::Caller;
 use crate::policy::{self, Action, Method};
-use crate::protocol::{self, Call, Class, RpcError, StartCall, Undone, WhereTo};
-use crate::routing::{Actor, Command, Hypothesis, NewMessage, Outcome, Profile, Refusal, Reopen, Start, Table};
+use crate::protocol::{self, Call, Class, RpcError, Undone};
+use crate::routing::{Actor, Command, Hypothesis, Outcome, Profile, Refusal, Table};
 
 /// What a call is answered with, if not by what came of a command.
 enum Answer {
     /// By what the table says, through the lane.
     Acted,
+    /// By nothing yet: the table is not as it was when the store was asked, so the store has to be asked again.
+    Stale,
     /// At once.
     Now(Result<Text, Refused>),
 }
@@ -117,11 +121,11 @@ impl Dispatch {
         match call {
             Call::Start(start) => self.start(peer, profile, start, to).await,
             Call::Send { conversation, message } => self.send(peer, conversation, message, to).await,
-            Call::Rate { conversation, rating } => self.rate(peer, conversation, rating).await,
+            Call::Rate { conversation, rating } => self.rate(peer, conversation, rating, to).await,
             Call::History { conversation, range, limit } => self.history(peer, conversation, range, limit).await,
             Call::Get { conversation } => {
-                if self.table.domain_of_conversation(conversation).is_some() {
-                    return self.on(peer, Command::Get { conversation }, to).await;
+                if let Some(answer) = self.on(peer, Command::Get { conversation }, to).await? {
+                    return Ok(answer);
                 }
                 let closed = self.closed(peer, conversation, action).await?;
                 let view = self.shown(&closed);
@@ -155,20 +159,39 @@ impl Dispatch {
         command: Command,
         to: &mut Option<ReplyTo>,
     ) -> Result<Answer, Refused> {
+        self.act_as(domain, peer, command, to, |result| result).await
+    }
+
+    /// As [`Self::act`], with what came of it changed before it is answered.
+    async fn act_as(
+        &self,
+        domain: DomainId,
+        peer: &Arc<Peer>,
+        command: Command,
+        to: &mut Option<ReplyTo>,
+        change: impl FnOnce(Result<Outcome, Refusal>) -> Result<Outcome, Refusal>,
+    ) -> Result<Answer, Refused> {
         let slot = self.writer.slot().await.map_err(|_| unavailable())?;
         let permit = self.lanes.reserve(domain).await;
-        let to = to.take();
         let actor = Actor { caller: Some(&peer.caller), session: Some(peer.session) };
-        let more = self.table.act(domain, &actor, command, self.clock.now(), |acted| {
+        let on_open = command.conversation().is_some();
+        let (more, stale) = self.table.act(domain, &actor, command, self.clock.now(), |acted| {
+            let stale = match acted.result {
+                Err(Refusal::Repeats) => true,
+                // It has closed since its domain was looked up.
+                Err(Refusal::NotFound) => on_open,
+                _ => false,
+            };
             let position = acted.batch.map(|batch| slot.append(batch)).or_else(|| self.seen());
-            let reply = to.map(|to| Reply::Outcome(to, acted.result));
+            let to = if stale { None } else { to.take() };
+            let reply = to.map(|to| Reply::Outcome(to, change(acted.result)));
             permit.send(Item::Done { position, outgoing: acted.outgoing, reply });
-            acted.more
+            (acted.more, stale)
         });
         if more {
             self.go_on(domain).await;
         }
-        Ok(Answer::Acted)
+        Ok(if stale { Answer::Stale } else { Answer::Acted })
     }
 
     /// What an answer that changes nothing depends on: the last that was written.
@@ -207,23 +230,33 @@ impl Dispatch {
         self.writer.durable(self.writer.last()).await.map_err(|_| unavailable())
     }
 
-    async fn on(&self, peer: &Arc<Peer>, command: Command, to: &mut Option<ReplyTo>) -> Result<Answer, Refused> {
+    /// Runs a command upon an open conversation; no answer if it is not open, or no longer.
+    async fn on(
+        &self,
+        peer: &Arc<Peer>,
+        command: Command,
+        to: &mut Option<ReplyTo>,
+    ) -> Result<Option<Answer>, Refused> {
         let domain = command.conversation().and_then(|id| self.table.domain_of_conversation(id));
-        self.act(domain.ok_or(Refusal::NotFound)?, peer, command, to).await
+        let Some(domain) = domain else { return Ok(None) };
+        let answer = self.act(domain, peer, command, to).await?;
+        Ok(Some(answer).filter(|answer| !matches!(answer, Answer::Stale)))
     }
 
     async fn command(&self, peer: &Arc<Peer>, command: Command, to: &mut Option<ReplyTo>) -> Result<Answer, Refused> {
         if let Some(id) = command.conversation() {
-            if self.table.domain_of_conversation(id).is_some() {
-                return self.on(peer, command, to).await;
-            }
             let action = command.action().unwrap_or(Action::Call(Method::ConversationGet));
-            let closed = self.closed(peer, id, action).await?;
-            return Err(match command {
-                Command::Accept { .. } | Command::Decline { .. } => Refusal::OfferExpired,
-                _ => Refusal::Closed { open: self.open_with(&closed) },
+            let answers_offer = matches!(command, Command::Accept { .. } | Command::Decline { .. });
+            if let Some(answer) = self.on(peer, command, to).await? {
+                return Ok(answer);
             }
-            .into());
+            let closed = self.closed(peer, id, action).await?;
+            let refusal = if answers_offer {
+                Refusal::OfferExpired
+            } else {
+                Refusal::Closed { open: self.open_with(peer, &closed) }
+            };
+            return Err(refusal.into());
         }
         let domain = match &command {
             Command::ViewDesk { seller, .. } | Command::SetStatus { seller: Some(seller), agent: Some(_), .. } => {
@@ -235,93 +268,6 @@ impl Dispatch {
             },
         };
         self.act(domain.ok_or(Refusal::NotFound)?, peer, command, to).await
-    }
-
-    async fn start(
-        &self,
-        peer: &Arc<Peer>,
-        profile: &Arc<Profile>,
-        call: StartCall,
-        to: &mut Option<ReplyTo>,
-    ) -> Result<Answer, Refused> {
-        let directory = self.table.directory();
-        let (seller, entry) = match call.to {
-            WhereTo::Seller(id) => {
-                let seller = directory.sellers.get(&id).ok_or(Refusal::NotFound)?;
-                (id, seller.shop.clone())
-            }
-            WhereTo::Shop(shop) => {
-                let seller = directory.entries.get(&shop).ok_or(Refusal::NotFound)?;
-                let is_shop = directory.sellers.get(seller).is_some_and(|seller| seller.shop == shop);
-                (is_shop.then(|| seller.clone()).ok_or(Refusal::NotFound)?, shop)
-            }
-            WhereTo::Entry(entry) => (directory.entries.get(&entry).ok_or(Refusal::NotFound)?.clone(), entry),
-        };
-        if !peer.speaks_for(&seller) {
-            return Err(Refusal::NotFound.into());
-        }
-        let domain = self.table.domain_of_seller(&seller).ok_or(Refusal::NotFound)?;
-        if self.lifecycle.is_draining() {
-            return Err(unavailable().into());
-        }
-        let past = self.past(profile, &seller).await?;
-        let start = Start {
-            conversation: self.clock.conversation_id(self.clock.now()),
-            seller,
-            entry,
-            profile: Arc::clone(profile),
-            context: call.context,
-            message: call.message,
-            past,
-            open: self.table.conversations_of_buyer(&profile.key).len(),
-        };
-        self.act(domain, peer, Command::Start(Box::new(start)), to).await
-    }
-
-    async fn past(&self, profile: &Profile, seller: &SellerId) -> Result<crate::routing::Past, RpcError> {
-        self.journal.last_of(&profile.key, seller).await.map(|known| known.past).map_err(|_| unavailable())
-    }
-
-    async fn send(
-        &self,
-        peer: &Arc<Peer>,
-        conversation: ConversationId,
-        message: NewMessage,
-        to: &mut Option<ReplyTo>,
-    ) -> Result<Answer, Refused> {
-        let sender = match &peer.caller {
-            Caller::Buyer { key, .. } => Sender::Buyer(key.clone()),
-            Caller::Staff { account, .. } => Sender::Agent(account.clone()),
-            Caller::Operator { .. } => return Err(policy::Denied::Role.into()),
-        };
-        let open = self.table.domain_of_conversation(conversation).is_some();
-        let mut resent = None;
-        if self.table.may_repeat(conversation, &sender, &message.client_id) {
-            let again = Again {
-                conversation,
-                sender,
-                client_id: Arc::clone(&message.client_id),
-                body: message.body.clone(),
-                visibility: message.visibility,
-            };
-            resent = self.journal.resent(again).await.map_err(|_| unavailable())?;
-        }
-        if open {
-            return self.on(peer, Command::Send { conversation, message, resent }, to).await;
-        }
-        let closed = self.closed(peer, conversation, Action::Call(Method::ConversationGet)).await?;
-        if let Some(resent) = resent {
-            if !resent.same {
-                return Err(Refusal::ClientIdReused.into());
-            }
-            let outcome = Outcome::Sent { seq: resent.seq, at: resent.at, duplicate: true };
-            return Ok(now(move |to| protocol::reply(&to.id, to.method, to.class, &Ok(outcome))));
-        }
-        if !matches!(peer.caller, Caller::Buyer { .. }) {
-            return Err(Refusal::Closed { open: self.open_with(&closed) }.into());
-        }
-        let domain = self.table.domain_of_seller(&closed.seller).ok_or(Refusal::Closed { open: None })?;
-        self.act(domain, peer, Command::Reopen(Box::new(Reopen { closed, message })), to).await
     }
 }
 

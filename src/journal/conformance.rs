@@ -257,6 +257,19 @@ async fn a_closed_conversation_is_found_as_it_closed(store: &Store) {
 
     assert_eq!(known.past.recent, Some(("mei".into(), Timestamp::from_micros(50))));
     assert_eq!(known.last_closed, Some(second.id));
+
+    let (mut earlier, mut later) = (conversation(4, "b"), conversation(5, "b"));
+    later.held = vec!["bo".into()];
+    for begun in [&earlier, &later] {
+        store.start(begun).await;
+    }
+    store.close(&mut earlier, 70).await;
+    store.close(&mut later, 80).await;
+    // Written again, as a rating does.
+    store.close(&mut earlier, 70).await;
+    let known = store.journal.last_of(&buyer("b"), &"tea".into()).await.unwrap();
+
+    assert_eq!(known.past.recent, Some(("bo".into(), Timestamp::from_micros(80))));
     assert_eq!(store.journal.closed(first.id).await.unwrap(), Some(first));
     assert_eq!(store.journal.closed(open.id).await.unwrap(), None);
     assert_eq!(store.journal.last_of(&buyer("b"), &"ink".into()).await.unwrap(), super::Known::default());

@@ -203,7 +203,9 @@ impl Rest {
         let pair = (conversation.profile.key.clone(), conversation.seller.clone());
         let known = self.known.entry(pair).or_default();
         known.last_closed = Some(conversation.id);
-        if let (Some(holder), Some(at)) = (conversation.held.last(), conversation.closed_at) {
+        let later = |at: Timestamp| known.past.recent.as_ref().is_none_or(|(_, known)| *known <= at);
+        // One that is rated is written again long after others have closed.
+        if let (Some(holder), Some(at)) = (conversation.held.last(), conversation.closed_at.filter(|at| later(*at))) {
             known.past.recent = Some((holder.clone(), at));
         }
     }

@@ -280,11 +280,15 @@ impl From<&Refusal> for RpcError {
             Refusal::ClientIdReused => {
                 Self::conflict("client_id_reused", "the client_id stands for another message; use a new one")
             }
+            // Whoever calls asks the store and comes again; it does not come to this.
+            Refusal::Repeats => Self::unavailable(Undone::NotDone),
             Refusal::Changed => Self::conflict("changed", "the conversation has changed since that revision"),
             Refusal::NotClosed => Self::conflict("not_closed", "only a closed conversation can be rated"),
             Refusal::NotFound => Self::not_found(),
             Refusal::Unknown { path } => {
-                Self::invalid_params(*path, format!("`{path}` has to name something that exists"))
+                let mut error = Self::not_found();
+                error.data.path = Some((*path).to_owned());
+                error
             }
             Refusal::TooMany => {
                 let data = Data { retry_after_ms: Some(TOO_MANY_RETRY_MS), ..Data::default() };
@@ -349,7 +353,7 @@ mod tests {
             (Refusal::Denied(Denied::Unseen), -32_004, serde_json::json!({})),
             (Refusal::Denied(Denied::Role), -32_003, serde_json::json!({})),
             (Refusal::Denied(Denied::Scope(Scope::Claim)), -32_003, serde_json::json!({"scope": "conversation.claim"})),
-            (Refusal::Unknown { path: "to.group" }, -32_602, serde_json::json!({"path": "to.group"})),
+            (Refusal::Unknown { path: "to.group" }, -32_004, serde_json::json!({"path": "to.group"})),
             (Refusal::TooMany, -32_029, serde_json::json!({"retry_after_ms": TOO_MANY_RETRY_MS})),
         ];
         for (refusal, code, expected) in cases {

@@ -102,10 +102,14 @@ pub enum Command {
     ViewDesk { seller: SellerId, subscribe: Option<bool> },
     /// What would happen to a hypothetical buyer.
     Explain(Box<Hypothesis>),
+    /// The caller wants to read the decisions about an open conversation.
+    ExplainPast { conversation: ConversationId },
     /// The conversations of this seller that wait or are held and that the caller may see.
     ListOpen { seller: Option<SellerId>, buyer: Option<Arc<str>> },
     /// A closed conversation is brought back by what its buyer writes.
     Reopen(Box<Reopen>),
+    /// The buyer of a closed conversation, as the store has it, says how it was.
+    Rate { closed: Box<super::Conversation>, rating: super::Rating },
     /// Time has passed.
     Tick,
 }
@@ -166,7 +170,8 @@ impl Command {
             Self::SetStatus { agent: Some(_), .. } => return Some(Action::PresenceOthers),
             Self::SetStatus { agent: None, .. } => Method::PresenceSet,
             Self::ViewDesk { .. } => Method::DeskView,
-            Self::Explain(_) => Method::RoutingExplain,
+            Self::Explain(_) | Self::ExplainPast { .. } => Method::RoutingExplain,
+            Self::Rate { .. } => Method::ConversationRate,
             Self::ListOpen { seller: Some(_), .. } => return Some(Action::ListSeller),
             Self::ListOpen { seller: None, .. } => Method::ConversationList,
             Self::Arrive { .. } | Self::Leave { .. } | Self::BuyerPresence { .. } | Self::Tick => return None,
@@ -188,8 +193,10 @@ impl Command {
             | Self::Assign { conversation, .. }
             | Self::Watch { conversation, .. }
             | Self::Get { conversation }
-            | Self::ReadHistory { conversation } => Some(*conversation),
+            | Self::ReadHistory { conversation }
+            | Self::ExplainPast { conversation } => Some(*conversation),
             Self::Reopen(reopen) => Some(reopen.closed.id),
+            Self::Rate { closed, .. } => Some(closed.id),
             _ => None,
         }
     }
@@ -225,6 +232,9 @@ pub enum Refusal {
     /// The client's id stands for another message.
     #[error("the client id was used for another message")]
     ClientIdReused,
+    /// The client's id was used before: the store has to be asked what for. Nobody outside is told this.
+    #[error("the client id was used before")]
+    Repeats,
     /// It has changed since the revision that the caller saw.
     #[error("the conversation has changed")]
     Changed,

@@ -10,7 +10,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::domain::{Acted, Actor, Domain, Parts, Settings};
 use super::event::{AgentRow, Batch, Event, GroupRow};
-use super::{Command, Conversation, Refusal};
+use super::{Command, Conversation, Refusal, View};
 use crate::directory::{Directory, DomainId};
 use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, Sender, Timestamp};
 
@@ -131,6 +131,26 @@ impl Table {
         domains.sort_unstable();
         domains.dedup();
         domains
+    }
+
+    /// The open conversation of a buyer with a seller.
+    pub fn open_of(&self, buyer: &BuyerKey, seller: &SellerId) -> Option<ConversationId> {
+        let cell = self.cell(self.domain_of_seller(seller)?)?;
+        let cell = cell.lock();
+        cell.domain.open_of(buyer, seller)
+    }
+
+    /// An open conversation as it is now.
+    pub fn view(&self, conversation: ConversationId, now: Timestamp) -> Option<Arc<View>> {
+        let cell = self.cell(self.domain_of_conversation(conversation)?)?;
+        let cell = cell.lock();
+        cell.domain.shown(conversation, now)
+    }
+
+    /// What an agent owns now.
+    pub fn held_by(&self, account: &AccountId, now: Timestamp) -> Vec<Arc<View>> {
+        let cell = self.domain_of_agent(account).and_then(|domain| self.cell(domain));
+        cell.map(|cell| cell.lock().domain.held_by(account, now)).unwrap_or_default()
     }
 
     /// Whether a sender may have used this id in the conversation before: only the store knows for certain.

@@ -240,7 +240,8 @@ impl Writing<'_> {
     fn past(&self, from: &Conversation, within: &str, id: &str) -> Result<(), StoreError> {
         let sql = "INSERT INTO past (buyer, within, seller, holder, until, last_closed) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT DO UPDATE SET last_closed = excluded.last_closed,
-            holder = coalesce(excluded.holder, holder), until = coalesce(excluded.until, until)";
+            holder = CASE WHEN excluded.until >= coalesce(until, 0) THEN excluded.holder ELSE holder END,
+            until = max(coalesce(excluded.until, 0), coalesce(until, 0))";
         let holder = from.held.last();
         let until = holder.and(from.closed_at).map(Timestamp::micros);
         let row = params![from.profile.key.sub, within, from.seller.as_str(), holder.map(AccountId::as_str), until, id];

@@ -1,7 +1,7 @@
 //! What an event does to the facts. It cannot fail, and recovery takes the same way.
 
 use super::{Domain, Entry, Fresh, Run};
-use crate::model::{AccountId, ConversationId, SellerId, Sender, State, Status, Timestamp, Visibility};
+use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, Sender, State, Status, Timestamp, Visibility};
 use crate::routing::conversation::{Conversation, Exclusion};
 use crate::routing::event::{Event, GroupRow, Requeue};
 use crate::routing::view::Message;
@@ -434,6 +434,11 @@ impl Domain {
     pub(super) fn hash(&self, sender: &Sender, client_id: &str) -> u64 {
         use std::hash::BuildHasher;
         self.hasher.hash_one((sender, client_id))
+    }
+
+    /// The open conversation of a buyer with a seller.
+    pub(in crate::routing) fn open_of(&self, buyer: &BuyerKey, seller: &SellerId) -> Option<ConversationId> {
+        self.desks[self.desk_at.get(seller).copied()?].open_of.get(buyer).copied()
     }
 
     /// Whether the sender may have called a message so before.

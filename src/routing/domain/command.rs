@@ -10,7 +10,7 @@ use crate::model::{
 use crate::policy::{self, Action, Basis, Method, Permit, Rights};
 use crate::routing::event::{Event, Requeue};
 use crate::routing::view::{By, Message, Outcome};
-use crate::routing::{Command, NewMessage, Refusal, Reopen, Resent, Side, Start};
+use crate::routing::{Command, Conversation, NewMessage, Rating, Refusal, Reopen, Resent, Side, Start};
 
 /// What a command comes to, before everything has settled: what is shown is taken afterwards.
 pub(super) enum Answer {
@@ -49,7 +49,8 @@ impl Domain {
             Command::Send { conversation, message, resent } => {
                 self.send(actor, basis, conversation, message, resent, now, run)
             }
-            Command::Reopen(reopen) => self.reopen(*reopen, now, run),
+            Command::Reopen(reopen) => self.reopen(actor, *reopen, now, run),
+            Command::Rate { closed, rating } => self.rate(*closed, rating, run),
             Command::Read { conversation, seq } => self.read(actor, conversation, seq, now, run),
             Command::Typing { conversation, on } => self.typing(actor, conversation, on, run),
             Command::Close { conversation, reason, if_rev } => {
@@ -82,6 +83,7 @@ impl Domain {
             Command::BuyerPresence { online } => self.buyer_presence(actor, online, now, run),
             Command::ViewDesk { seller, subscribe } => self.view_desk(actor, &seller, subscribe, now),
             Command::Explain(hypothesis) => self.explain(&hypothesis, now),
+            Command::ExplainPast { .. } => Ok(Answer::Ready(Outcome::Done)),
             Command::ListOpen { seller, buyer } => Ok(self.list_open(actor, seller.as_ref(), buyer.as_deref(), now)),
             Command::Tick => {
                 self.tick(now, run);
@@ -100,10 +102,10 @@ impl Domain {
             _ => None,
         };
         let entry = match command {
-            Command::Reopen(_) => None,
+            Command::Reopen(_) | Command::Rate { .. } => None,
             command => command.conversation().map(|id| self.entry(id)).transpose()?,
         };
-        if matches!(command, Command::Reopen(_)) {
+        if matches!(command, Command::Reopen(_) | Command::Rate { .. }) {
             return Ok(Basis::Buyer);
         }
         if matches!(command, Command::SetStatus { agent: None, .. }) {
@@ -164,6 +166,9 @@ impl Domain {
     fn begin(&mut self, start: &Start, now: Timestamp, run: &mut Run) -> Result<Answer, Refusal> {
         let desk = self.desk_at.get(&start.seller).copied().ok_or(Refusal::NotFound)?;
         if let Some(id) = self.desks[desk].open_of.get(&start.profile.key).copied() {
+            if let Some(message) = &start.message {
+                self.is_new(id, &Sender::Buyer(start.profile.key.clone()), &message.client_id)?;
+            }
             return self.resume(id, start.message.as_ref(), now, run);
         }
         if self.desks[desk].seller.status == crate::directory::ShopStatus::Closed {
@@ -237,6 +242,11 @@ impl Domain {
             self.owned_by(actor, id)?;
         }
         let account = if let Some(Caller::Staff { account, .. }) = actor.caller { Some(account) } else { None };
+        let sender = match account {
+            Some(account) => Sender::Agent(account.clone()),
+            None => Sender::Buyer(self.entry(id)?.conversation.profile.key.clone()),
+        };
+        self.is_new(id, &sender, &message.client_id)?;
         let seq = self.write(id, account, &message, now, run)?;
         if account.is_none() {
             self.revive(id, now, run);
@@ -281,8 +291,12 @@ impl Domain {
         Ok(seq)
     }
 
-    fn reopen(&mut self, reopen: Reopen, now: Timestamp, run: &mut Run) -> Result<Answer, Refusal> {
+    fn reopen(&mut self, actor: &Actor<'_>, reopen: Reopen, now: Timestamp, run: &mut Run) -> Result<Answer, Refusal> {
         let Reopen { closed, message } = reopen;
+        if self.conversations.contains_key(&closed.id) {
+            // Another session of the buyer was quicker.
+            return self.send(actor, Basis::Buyer, closed.id, message, None, now, run);
+        }
         let desk = self.desk_at.get(&closed.seller).copied().ok_or(Refusal::Closed { open: None })?;
         if let Some(open) = self.desks[desk].open_of.get(&closed.profile.key) {
             return Err(Refusal::Closed { open: Some(*open) });
@@ -311,6 +325,24 @@ impl Domain {
         self.happen(Change::new(event, Cause::Reopen), now, run);
         let seq = self.write(id, None, &message, now, run)?;
         Ok(Answer::Ready(Outcome::Sent { seq, at: now, duplicate: false }))
+    }
+
+    /// The row of a closed conversation is written under the guard: it may have been reopened since it was read.
+    fn rate(&self, mut closed: Conversation, rating: Rating, run: &mut Run) -> Result<Answer, Refusal> {
+        if self.conversations.contains_key(&closed.id) {
+            return Err(Refusal::NotClosed);
+        }
+        closed.rating = Some(rating.clone());
+        closed.rev += 1;
+        run.events.push(Event::Rated { conversation: closed.id, rating });
+        run.closed.push(closed);
+        Ok(Answer::Ready(Outcome::Done))
+    }
+
+    /// Whether a sender has not called a message so before, as far as the table knows.
+    fn is_new(&self, id: ConversationId, sender: &Sender, client_id: &str) -> Result<(), Refusal> {
+        let hash = self.hash(sender, client_id);
+        if self.entry(id)?.hashes.contains(&hash) { Err(Refusal::Repeats) } else { Ok(()) }
     }
 
     fn read(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::command::Answer;
 use super::route::{Asked, beginning};
 use super::{Actor, Cause, Domain, Entry};
-use crate::model::{Body, Caller, ConversationId, SellerId, Sender, State, Status, Timestamp, Visibility};
+use crate::model::{AccountId, Body, Caller, ConversationId, SellerId, Sender, State, Status, Timestamp, Visibility};
 use crate::routing::conversation::Conversation;
 use crate::routing::desk;
 use crate::routing::view::{
@@ -15,6 +15,18 @@ use crate::routing::view::{
 use crate::routing::{Hypothesis, Past, Refusal, Start};
 
 impl Domain {
+    /// An open conversation as it is now.
+    pub(in crate::routing) fn shown(&self, id: ConversationId, now: Timestamp) -> Option<Arc<View>> {
+        self.conversations.get(&id).map(|entry| self.view(entry, now))
+    }
+
+    /// What an agent owns.
+    pub(in crate::routing) fn held_by(&self, account: &AccountId, now: Timestamp) -> Vec<Arc<View>> {
+        let holds = self.agent_of(account).into_iter().flat_map(|agent| &self.agents[agent].holds);
+        let entries = holds.filter_map(|id| self.conversations.get(id));
+        entries.filter(|entry| entry.conversation.owner() == Some(account)).map(|entry| self.view(entry, now)).collect()
+    }
+
     /// A conversation as it is now.
     pub(super) fn view(&self, entry: &Entry, now: Timestamp) -> Arc<View> {
         let conversation = &entry.conversation;

@@ -42,6 +42,7 @@ impl Domain {
             Event::Reopened { conversation, .. } => {
                 let by = crate::routing::By::Buyer;
                 self.tell_view(conversation.id, true, now, run, |view| Notice::Reopened { view, by });
+                self.tell_last_holder(conversation.id, now, run);
             }
             Event::Messaged { message } => self.tell_message(message, run),
             Event::Offered { conversation, agent, .. } => {
@@ -155,6 +156,16 @@ impl Domain {
         self.to(entry, to, notice(self.view(entry, now)), run);
     }
 
+    /// Who held it last hears that it is open again, whoever gets it now, if it may still act for the seller.
+    fn tell_last_holder(&self, id: ConversationId, now: Timestamp, run: &mut Run) {
+        let Some(entry) = self.conversations.get(&id) else { return };
+        let Some(holder) = entry.conversation.held.last().cloned() else { return };
+        let post = self.agent_of(&holder).and_then(|agent| self.agents[agent].post(entry.desk));
+        if post.is_some_and(|post| now < post.in_force_until) {
+            tell_reopened_to(id, holder, run);
+        }
+    }
+
     fn tell_offer_end(&self, id: ConversationId, agent: Option<AccountId>, why: OfferEnd, run: &mut Run) {
         let (Some(entry), Some(agent)) = (self.conversations.get(&id), agent) else { return };
         self.to(entry, vec![Recipient::Staff(agent)], Notice::OfferEnded { conversation: id, why }, run);
@@ -173,6 +184,9 @@ impl Domain {
                 run.unassigned.extend(before.agent.map(|before| (id, before, change.cause)));
             }
             _ => {}
+        }
+        if let Some(owner) = owner.filter(|_| before.state != Some(State::Active)) {
+            tell_reopened_to(id, owner, run);
         }
         let (cause, note) = (change.cause, change.note.clone());
         self.tell_view(id, true, now, run, |view| Notice::Assigned { view, cause, note });
@@ -287,6 +301,15 @@ impl Domain {
     fn desks_of(&self, account: &AccountId) -> Vec<usize> {
         let agent = self.agent_of(account);
         agent.into_iter().flat_map(|agent| self.agents[agent].posts.iter().map(|post| post.desk)).collect()
+    }
+}
+
+/// Adds somebody to those who hear that a conversation was reopened by this command, if it was.
+fn tell_reopened_to(id: ConversationId, account: AccountId, run: &mut Run) {
+    let reopened =
+        |outgoing: &&mut Outgoing| matches!(&outgoing.notice, Notice::Reopened { view, .. } if view.id == id);
+    if let Some(outgoing) = run.outgoing.iter_mut().find(reopened) {
+        outgoing.to.push(Recipient::Staff(account));
     }
 }
 

@@ -1,0 +1,153 @@
+//! What is written: conversations that start, and messages. Each once, however often it is sent.
+
+use std::sync::Arc;
+
+use super::{Answer, Dispatch, Refused, now, unavailable};
+use crate::delivery::{Peer, ReplyTo};
+use crate::journal::Again;
+use crate::model::{Caller, ConversationId, SellerId, Sender};
+use crate::policy::{self, Action, Method};
+use crate::protocol::{self, RpcError, StartCall, WhereTo};
+use crate::routing::{Command, NewMessage, Outcome, Profile, Refusal, Reopen, Resent, Start};
+
+/// How often the store is asked again because the table has moved on meanwhile.
+const TRIES: usize = 4;
+
+impl Dispatch {
+    pub(super) async fn start(
+        &self,
+        peer: &Arc<Peer>,
+        profile: &Arc<Profile>,
+        call: StartCall,
+        to: &mut Option<ReplyTo>,
+    ) -> Result<Answer, Refused> {
+        let directory = self.table.directory();
+        let (seller, entry) = match call.to {
+            WhereTo::Seller(id) => {
+                let seller = directory.sellers.get(&id).ok_or(Refusal::NotFound)?;
+                (id, seller.shop.clone())
+            }
+            WhereTo::Shop(shop) => {
+                let seller = directory.entries.get(&shop).ok_or(Refusal::NotFound)?;
+                let is_shop = directory.sellers.get(seller).is_some_and(|seller| seller.shop == shop);
+                (is_shop.then(|| seller.clone()).ok_or(Refusal::NotFound)?, shop)
+            }
+            WhereTo::Entry(entry) => (directory.entries.get(&entry).ok_or(Refusal::NotFound)?.clone(), entry),
+        };
+        if !peer.speaks_for(&seller) {
+            return Err(Refusal::NotFound.into());
+        }
+        let domain = self.table.domain_of_seller(&seller).ok_or(Refusal::NotFound)?;
+        let mut message = call.message;
+        for _ in 0..TRIES {
+            // A first message that was sent before has its number; the conversation is found all the same.
+            let open = self.table.open_of(&profile.key, &seller);
+            if open.is_none() && self.lifecycle.is_draining() {
+                return Err(unavailable().into());
+            }
+            let resent = match (open, &message) {
+                (Some(open), Some(message)) => self.resent(open, sender_of(peer)?, message).await?,
+                _ => None,
+            };
+            if let Some(resent) = &resent {
+                if !resent.same {
+                    return Err(Refusal::ClientIdReused.into());
+                }
+                message = None;
+            }
+            let start = Start {
+                conversation: self.clock.conversation_id(self.clock.now()),
+                seller: seller.clone(),
+                entry: entry.clone(),
+                profile: Arc::clone(profile),
+                context: Arc::clone(&call.context),
+                message: message.clone(),
+                past: self.past(profile, &seller).await?,
+                open: self.table.conversations_of_buyer(&profile.key).len(),
+            };
+            let seq = resent.map(|resent| resent.seq);
+            let answer = self.act_as(domain, peer, Command::Start(Box::new(start)), to, |result| numbered(result, seq));
+            match answer.await? {
+                Answer::Stale => {}
+                answer => return Ok(answer),
+            }
+        }
+        Err(unavailable().into())
+    }
+
+    pub(super) async fn past(&self, profile: &Profile, seller: &SellerId) -> Result<crate::routing::Past, RpcError> {
+        self.settled().await?;
+        self.journal.last_of(&profile.key, seller).await.map(|known| known.past).map_err(|_| unavailable())
+    }
+
+    /// What the store knows of a message that its sender may have sent before.
+    async fn resent(
+        &self,
+        conversation: ConversationId,
+        sender: Sender,
+        message: &NewMessage,
+    ) -> Result<Option<Resent>, RpcError> {
+        if !self.table.may_repeat(conversation, &sender, &message.client_id) {
+            return Ok(None);
+        }
+        // The first one may be on its way to the store.
+        self.settled().await?;
+        let client_id = Arc::clone(&message.client_id);
+        let again =
+            Again { conversation, sender, client_id, body: message.body.clone(), visibility: message.visibility };
+        self.journal.resent(again).await.map_err(|_| unavailable())
+    }
+
+    pub(super) async fn send(
+        &self,
+        peer: &Arc<Peer>,
+        conversation: ConversationId,
+        message: NewMessage,
+        to: &mut Option<ReplyTo>,
+    ) -> Result<Answer, Refused> {
+        for _ in 0..TRIES {
+            let resent = self.resent(conversation, sender_of(peer)?, &message).await?;
+            let command = Command::Send { conversation, message: message.clone(), resent: resent.clone() };
+            if let Some(answer) = self.on(peer, command, to).await? {
+                return Ok(answer);
+            }
+            if self.table.domain_of_conversation(conversation).is_some() {
+                continue;
+            }
+            let closed = self.closed(peer, conversation, Action::Call(Method::ConversationGet)).await?;
+            if let Some(resent) = resent {
+                if !resent.same {
+                    return Err(Refusal::ClientIdReused.into());
+                }
+                let outcome = Outcome::Sent { seq: resent.seq, at: resent.at, duplicate: true };
+                return Ok(now(move |to| protocol::reply(&to.id, to.method, to.class, &Ok(outcome))));
+            }
+            if !matches!(peer.caller, Caller::Buyer { .. }) {
+                return Err(Refusal::Closed { open: None }.into());
+            }
+            let domain = self.table.domain_of_seller(&closed.seller).ok_or(Refusal::Closed { open: None })?;
+            let reopen = Reopen { closed, message: message.clone() };
+            match self.act(domain, peer, Command::Reopen(Box::new(reopen)), to).await? {
+                Answer::Stale => {}
+                answer => return Ok(answer),
+            }
+        }
+        Err(unavailable().into())
+    }
+}
+
+fn sender_of(peer: &Peer) -> Result<Sender, policy::Denied> {
+    match &peer.caller {
+        Caller::Buyer { key, .. } => Ok(Sender::Buyer(key.clone())),
+        Caller::Staff { account, .. } => Ok(Sender::Agent(account.clone())),
+        Caller::Operator { .. } => Err(policy::Denied::Role),
+    }
+}
+
+/// A start whose message has its number already.
+fn numbered(result: Result<Outcome, Refusal>, first: Option<u64>) -> Result<Outcome, Refusal> {
+    match result {
+        Ok(Outcome::Started { view, resumed, seq }) => Ok(Outcome::Started { view, resumed, seq: first.or(seq) }),
+        result => result,
+    }
+}
