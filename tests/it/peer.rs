@@ -1,12 +1,13 @@
 //! A daemon on a free port, and peers that talk to it.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fenliu::auth::{Claims, Keys, Role};
 use fenliu::clock::Clock;
-use fenliu::config::settings::Settings;
+use fenliu::config::settings::{Settings, StoreKind};
 use fenliu::directory::Directory;
 use fenliu::lifecycle::Lifecycle;
 use fenliu::model::Timestamp;
@@ -15,57 +16,19 @@ use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 use tokio_util::task::TaskTracker;
 
+use crate::shops;
+
 /// How long anything is waited for before a test fails.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-const ROUTING: &str = r#"
-[[account]]
-id = "lin"
-platform = "douyin"
-kind = "certified_enterprise"
-status = "normal"
-certified_until = 2099-12-31
-
-[[sub_account]]
-id = "mei"
-name = "Mei"
-kind = "staff"
-capacity = 2
-
-[[sub_account]]
-id = "bo"
-name = "Bo"
-kind = "staff"
-capacity = 2
-
-[[seller]]
-id = "tea"
-name = "Tea"
-account = "lin"
-status = "open"
-shop = "shop-1"
-licence_name = "Tea"
-default_group = "presale"
-
-  [[seller.authorization]]
-  sub_account = "mei"
-  role = "agent"
-
-  [[seller.authorization]]
-  sub_account = "bo"
-  role = "agent"
-
-  [[seller.group]]
-  id = "presale"
-  members = ["mei", { sub_account = "bo", tier = 2 }]
-"#;
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running daemon; it ends with its test.
 pub struct Daemon {
-    address: std::net::SocketAddr,
+    pub address: SocketAddr,
     keys: Arc<Keys>,
     clock: Arc<Clock>,
     life: Lifecycle,
@@ -73,43 +36,72 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// One with the shops of `shops`, and no limit of requests.
     pub async fn start() -> Self {
+        Self::with(shops::ROUTING, |_| {}).await
+    }
+
+    /// One with settings of its own. It has a store on disk if `store.kind` is left as it is.
+    pub async fn with(routing: &str, change: impl FnOnce(&mut Settings)) -> Self {
         let data = tempfile::tempdir().unwrap();
         let mut settings = Settings::default();
         settings.limits.requests_per_second = 0;
-        settings.limits.conversations_per_buyer = 1;
+        settings.store.kind = StoreKind::Memory;
+        settings.store.path = data.path().join("data");
+        change(&mut settings);
+        let store = daemon::Store::open(&settings.store).await.unwrap();
         let clock = Arc::new(Clock::new(Timestamp::ZERO));
-        let directory = Arc::new(Directory::from_toml(ROUTING, clock.now()).unwrap());
+        let directory = Arc::new(Directory::from_toml(routing, clock.now()).unwrap());
         let keys = Arc::new(Keys::load(&settings.auth, data.path()).unwrap());
         let listener = server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let life = Lifecycle::default();
-        let (site, wake) = daemon::assemble(
-            &settings,
-            directory,
-            Arc::clone(&keys),
-            Arc::clone(&clock),
-            daemon::Store::memory(),
-            life.clone(),
-        );
+        let (site, wake) =
+            daemon::assemble(&settings, directory, Arc::clone(&keys), Arc::clone(&clock), store, life.clone());
         tokio::spawn(daemon::keep_time(Arc::clone(&site), wake));
         tokio::spawn(server::public(listener, server::Settings::default(), site, TaskTracker::new()));
         Self { address, keys, clock, life, _data: data }
     }
 
+    /// A token of this server's own, for an hour or as the change says.
+    pub fn token(&self, role: Role, sub: &str, change: impl FnOnce(&mut Claims)) -> String {
+        let mut claims = Claims::new(role, sub, self.clock.now() + Duration::from_secs(3600));
+        change(&mut claims);
+        self.keys.mint(&claims).unwrap()
+    }
+
+    /// A token that ends so soon.
+    pub fn short_token(&self, role: Role, sub: &str, left: Duration) -> String {
+        let ends = self.clock.now() + left;
+        self.token(role, sub, |claims| claims.expires_at = ends)
+    }
+
     pub async fn buyer(&self, sub: &str) -> Peer {
-        self.open(Role::Buyer, sub, json!({})).await
+        self.open(json!({ "token": self.token(Role::Buyer, sub, |_| {}) })).await
+    }
+
+    /// A buyer of whom its token says something.
+    pub async fn buyer_with(&self, sub: &str, name: &str, attributes: &[(&str, &[&str])]) -> Peer {
+        let token = self.token(Role::Buyer, sub, |claims| {
+            claims.name = Some(name.into());
+            let values = |values: &[&str]| values.iter().map(ToString::to_string).collect();
+            claims.attributes = attributes.iter().map(|(key, of)| ((*key).to_owned(), values(of))).collect();
+        });
+        self.open(json!({ "token": token })).await
     }
 
     pub async fn staff(&self, sub: &str, status: &str) -> Peer {
-        self.open(Role::Staff, sub, json!({ "status": status })).await
+        self.open(json!({ "token": self.token(Role::Staff, sub, |_| {}), "status": status })).await
     }
 
-    async fn open(&self, role: Role, sub: &str, mut params: Value) -> Peer {
-        let claims = Claims::new(role, sub, self.clock.now() + Duration::from_secs(3600));
-        params["token"] = json!(self.keys.mint(&claims).unwrap());
+    pub async fn operator(&self) -> Peer {
+        self.open(json!({ "token": self.token(Role::Operator, "ops", |_| {}) })).await
+    }
+
+    /// A session that opens with these params.
+    pub async fn open(&self, params: Value) -> Peer {
         let mut peer = Peer::connect(self).await;
-        peer.call("session.open", params).await;
+        peer.opened = peer.call("session.open", params).await;
         peer
     }
 }
@@ -125,12 +117,28 @@ pub struct Peer {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     events: VecDeque<Value>,
     id: u64,
+    /// What `session.open` was answered with.
+    pub opened: Value,
 }
 
 impl Peer {
     pub async fn connect(daemon: &Daemon) -> Self {
-        let (socket, _) = tokio_tungstenite::connect_async(format!("ws://{}/ws", daemon.address)).await.unwrap();
-        Self { socket, events: VecDeque::new(), id: 0 }
+        Self::upgrade(daemon, &[]).await.unwrap().0
+    }
+
+    /// An upgrade with headers of its own; the status if it is refused.
+    pub async fn upgrade(daemon: &Daemon, headers: &[(&'static str, &str)]) -> Result<(Self, Response), u16> {
+        let mut request = format!("ws://{}/ws", daemon.address).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        match tokio_tungstenite::connect_async(request).await {
+            Ok((socket, response)) => {
+                Ok((Self { socket, events: VecDeque::new(), id: 0, opened: Value::Null }, response))
+            }
+            Err(tokio_tungstenite::tungstenite::Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// The result of a call that must succeed.
@@ -147,10 +155,29 @@ impl Peer {
         reply["error"].clone()
     }
 
+    /// The kind of the error of a call that must fail, with its reason, scope or path if it has one.
+    pub async fn denied(&mut self, method: &str, params: Value) -> String {
+        let data = self.refused(method, params).await["data"].clone();
+        let more = ["reason", "scope", "path"].iter().find_map(|member| data[member].as_str());
+        [data["kind"].as_str(), more].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
     /// What a frame is answered with.
     pub async fn raw(&mut self, frame: &str) -> Value {
-        self.socket.send(Message::text(frame)).await.unwrap();
+        self.send(Message::text(frame)).await;
         self.reply().await
+    }
+
+    /// Sends a frame and waits for nothing.
+    pub async fn send(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap();
+    }
+
+    /// Sends a request and does not wait for its answer.
+    pub async fn post(&mut self, method: &str, params: Value) {
+        self.id += 1;
+        let request = json!({ "jsonrpc": "2.0", "id": self.id, "method": method, "params": params });
+        self.send(Message::text(request.to_string())).await;
     }
 
     /// The next event of this name; others are kept.
@@ -164,12 +191,26 @@ impl Peer {
         }
     }
 
-    async fn ask(&mut self, method: &str, params: Value) -> Value {
-        self.id += 1;
-        self.raw(&json!({ "jsonrpc": "2.0", "id": self.id, "method": method, "params": params }).to_string()).await
+    /// The names of all events so far, in order: those that came before the answer to a ping.
+    pub async fn heard(&mut self) -> Vec<String> {
+        self.call("session.ping", json!({})).await;
+        self.events.drain(..).map(|event| event["method"].as_str().unwrap().to_owned()).collect()
     }
 
-    async fn reply(&mut self) -> Value {
+    /// The code with which the server closes.
+    pub async fn close_code(&mut self) -> u16 {
+        loop {
+            let frame = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a close in time");
+            match frame.expect("a close frame").expect("a close frame") {
+                Message::Close(Some(frame)) => return frame.code.into(),
+                Message::Text(text) => self.events.push_back(serde_json::from_str(&text).unwrap()),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next frame that is an answer.
+    pub async fn reply(&mut self) -> Value {
         loop {
             let frame = self.next().await;
             if frame.get("method").is_none() {
@@ -179,17 +220,43 @@ impl Peer {
         }
     }
 
-    async fn next(&mut self) -> Value {
+    /// The next frame as it came.
+    pub async fn text(&mut self) -> String {
         loop {
             let frame = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time");
             if let Message::Text(text) = frame.expect("an open socket").unwrap() {
-                return serde_json::from_str(&text).unwrap();
+                return text.to_string();
             }
         }
+    }
+
+    async fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.post(method, params).await;
+        let reply = self.reply().await;
+        assert_eq!(reply["id"], self.id, "{reply}");
+        reply
+    }
+
+    async fn next(&mut self) -> Value {
+        serde_json::from_str(&self.text().await).unwrap()
     }
 }
 
 /// A message with a text.
 pub fn text(client_id: &str, text: &str) -> Value {
     json!({ "client_id": client_id, "body": { "type": "text", "text": text } })
+}
+
+/// A message with a text, for a conversation.
+pub fn message(conversation: &Value, client_id: &str, words: &str) -> Value {
+    let mut message = text(client_id, words);
+    message["conversation"] = conversation.clone();
+    message
+}
+
+/// The members of an object, sorted.
+pub fn members(object: &Value) -> Vec<&str> {
+    let mut names: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
 }

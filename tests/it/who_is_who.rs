@@ -1,0 +1,171 @@
+//! Who comes in, as whom and for how long.
+
+use std::time::Duration;
+
+use fenliu::auth::Role;
+use serde_json::json;
+
+use crate::peer::{Daemon, Peer, members};
+use crate::shops::ROUTING;
+
+#[tokio::test]
+async fn anything_before_session_open_is_unauthenticated() {
+    let daemon = Daemon::start().await;
+    let mut peer = Peer::connect(&daemon).await;
+
+    assert_eq!(peer.refused("session.ping", json!({})).await["data"]["kind"], "unauthenticated");
+    assert!(peer.call("rpc.discover", json!({})).await["openrpc"].is_string());
+}
+
+#[tokio::test]
+async fn the_subprotocol_is_selected_if_offered_and_not_needed() {
+    let daemon = Daemon::start().await;
+    let selected = |response: &tokio_tungstenite::tungstenite::handshake::client::Response| {
+        response.headers().get("sec-websocket-protocol").cloned()
+    };
+
+    let (_, none) = Peer::upgrade(&daemon, &[]).await.unwrap();
+    let (_, ours) = Peer::upgrade(&daemon, &[("sec-websocket-protocol", "other, fenliu.v1")]).await.unwrap();
+    let other = Peer::upgrade(&daemon, &[("sec-websocket-protocol", "other")]).await.err();
+
+    assert_eq!(selected(&none), None);
+    assert_eq!(selected(&ours).unwrap(), "fenliu.v1");
+    assert_eq!(other, Some(400));
+}
+
+#[tokio::test]
+async fn a_token_in_the_upgrade_request_needs_none_in_session_open() {
+    let daemon = Daemon::start().await;
+    let token = format!("Bearer {}", daemon.token(Role::Staff, "mei", |_| {}));
+
+    let wrong = Peer::upgrade(&daemon, &[("authorization", "Bearer wrong")]).await.err();
+    let (mut peer, _) = Peer::upgrade(&daemon, &[("authorization", &token)]).await.unwrap();
+    let before = peer.denied("session.ping", json!({})).await;
+    let opened = peer.call("session.open", json!({"status": "online"})).await;
+
+    assert_eq!(wrong, Some(401));
+    assert_eq!(before, "unauthenticated");
+    assert_eq!(opened["identity"]["id"], "mei");
+    assert_eq!(opened["status"], "online");
+}
+
+#[tokio::test]
+async fn a_session_opens_once_and_says_everything_that_a_client_needs() {
+    let daemon = Daemon::start().await;
+    let mut ann = daemon.buyer("ann").await;
+    let helper = daemon.staff("helpco", "away").await;
+    let main = daemon.staff("lin", "away").await;
+
+    let all = ["conversations", "heartbeat_s", "identity", "limits", "server", "session"];
+    assert_eq!(members(&ann.opened), all);
+    assert_eq!(ann.opened["identity"], json!({"role": "buyer", "id": "ann"}));
+    assert_eq!(ann.denied("session.open", json!({})).await, "conflict already_open");
+    let sellers = helper.opened["identity"]["sellers"].as_array().unwrap();
+    let of = |member: &str| sellers.iter().map(|seller| seller[member].clone()).collect::<Vec<_>>();
+    assert_eq!(of("seller"), ["tea", "tin"]);
+    assert_eq!(of("groups"), [json!(["asks"]), json!(["g"])]);
+    assert_eq!(of("in_force"), [true, true]);
+    assert_eq!(members(&sellers[0]), ["groups", "in_force", "name", "role", "scopes", "seller"]);
+    assert_eq!(main.opened["identity"]["sellers"][0]["role"], "seller");
+    assert_eq!(main.opened["status"], "away");
+}
+
+#[tokio::test]
+async fn a_refused_open_leaves_the_connection_open() {
+    let daemon = Daemon::start().await;
+    let mut peer = Peer::connect(&daemon).await;
+    let operator = daemon.token(Role::Operator, "ops", |_| {});
+    let nobody = daemon.token(Role::Staff, "nobody", |_| {});
+
+    for params in [json!({}), json!({"token": "x"}), json!({"token": operator}), json!({"token": nobody})] {
+        assert_eq!(peer.denied("session.open", params.clone()).await, "unauthenticated", "{params}");
+    }
+    assert_eq!(peer.denied("session.open", json!({"visitor": {"shop": "shop-1"}})).await, "unauthenticated");
+    assert_eq!(peer.denied("session.open", json!({"tokn": "x"})).await, "invalid_params tokn");
+    assert_eq!(peer.denied("session.open", json!({"client": {"name": "n", "x": 1}})).await, "invalid_params client.x");
+    let token = daemon.token(Role::Buyer, "ann", |_| {});
+    assert_eq!(peer.call("session.open", json!({"token": token})).await["identity"]["id"], "ann");
+}
+
+#[tokio::test]
+async fn who_does_not_say_who_it_is_is_closed_and_so_is_who_stays_too_long() {
+    let daemon = Daemon::with(ROUTING, |settings| settings.limits.open_timeout = Duration::from_millis(100)).await;
+    let mut nobody = Peer::connect(&daemon).await;
+
+    assert_eq!(nobody.close_code().await, 4401);
+
+    let token = daemon.short_token(Role::Buyer, "ann", Duration::from_secs(2));
+    let mut ann = daemon.open(json!({"token": token})).await;
+    let expiring = ann.event("session.expiring").await;
+    assert_eq!(members(&expiring), ["expires_at", "expires_in_s"]);
+    assert_eq!(ann.close_code().await, 4401);
+}
+
+#[tokio::test]
+async fn a_new_token_of_the_same_person_keeps_the_session() {
+    let daemon = Daemon::start().await;
+    let token = daemon.short_token(Role::Buyer, "ann", Duration::from_secs(2));
+    let mut ann = daemon.open(json!({"token": token})).await;
+    let others = [daemon.token(Role::Buyer, "bea", |_| {}), daemon.token(Role::Staff, "mei", |_| {})];
+
+    ann.event("session.expiring").await;
+    for other in others {
+        assert_eq!(ann.denied("session.refresh", json!({"token": other})).await, "unauthenticated");
+    }
+    let refreshed = ann.call("session.refresh", json!({"token": daemon.token(Role::Buyer, "ann", |_| {})})).await;
+    assert_eq!(members(&refreshed), ["expires_at"]);
+    let token = daemon.short_token(Role::Buyer, "ann", Duration::from_secs(2));
+    ann.call("session.refresh", json!({"token": token})).await;
+    ann.event("session.expiring").await;
+    assert_eq!(ann.close_code().await, 4401);
+}
+
+#[tokio::test]
+async fn a_visitor_is_given_a_token_and_only_so_many_come_from_one_address() {
+    let daemon = Daemon::with(ROUTING, |settings| settings.auth.visitors = true).await;
+    let mut visitor = daemon.open(json!({"visitor": {"shop": "shop-1"}})).await;
+    let token = visitor.opened["token"].clone();
+
+    let here = visitor.call("conversation.start", json!({"shop": "shop-1"})).await;
+    let elsewhere = visitor.denied("conversation.start", json!({"shop": "shop-2"})).await;
+    let again = daemon.open(json!({"token": token})).await;
+
+    assert_eq!(elsewhere, "not_found");
+    assert_eq!(again.opened["identity"]["id"], visitor.opened["identity"]["id"]);
+    assert_eq!(again.opened["conversations"][0]["id"], here["conversation"]["id"]);
+    let mut peer = Peer::connect(&daemon).await;
+    assert_eq!(peer.denied("session.open", json!({"visitor": {"shop": "shop-9"}})).await, "not_found");
+    let limited = loop {
+        let mut peer = Peer::connect(&daemon).await;
+        peer.post("session.open", json!({"visitor": {"shop": "shop-1"}})).await;
+        let reply = peer.reply().await;
+        if reply.get("error").is_some() {
+            break reply["error"].clone();
+        }
+    };
+    assert_eq!(limited["code"], -32029);
+    assert!(limited["data"]["retry_after_ms"].as_u64().is_some());
+}
+
+#[tokio::test]
+async fn a_session_that_is_closed_as_asked_ends_with_1000() {
+    let daemon = Daemon::start().await;
+    let mut ann = daemon.buyer("ann").await;
+
+    assert_eq!(ann.call("session.close", json!({})).await, json!({}));
+    assert_eq!(ann.close_code().await, 1000);
+}
+
+#[tokio::test]
+async fn an_operator_comes_in_where_that_is_allowed_and_reads_everything() {
+    let daemon = Daemon::with(ROUTING, |settings| settings.auth.operators_on_public = true).await;
+    let mut operator = daemon.operator().await;
+    let mut ann = daemon.buyer("ann").await;
+    let id = ann.call("conversation.start", json!({"seller": "tea"})).await["conversation"]["id"].clone();
+
+    assert_eq!(operator.opened["identity"]["role"], "operator");
+    assert_eq!(operator.call("conversation.get", json!({"conversation": id})).await["id"], id);
+    assert_eq!(operator.call("conversation.list", json!({})).await["conversations"][0]["id"], id);
+    assert_eq!(operator.denied("presence.set", json!({"status": "online"})).await, "forbidden");
+    assert_eq!(ann.denied("config.status", json!({})).await, "forbidden");
+}
