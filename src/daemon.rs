@@ -42,13 +42,7 @@ const NAP: Duration = Duration::from_secs(30);
 /// # Errors
 /// What kept it from starting.
 pub async fn run(mut settings: Settings, dev: bool) -> anyhow::Result<ExitCode> {
-    if dev {
-        anyhow::ensure!(
-            settings.server.listen.ip().is_loopback(),
-            "--dev needs server.listen to be a loopback address"
-        );
-        settings.auth.dev_tokens = true;
-    }
+    settings.auth.dev_tokens |= dev;
     let mut signals = Signals::listen()?;
     let systemd = Systemd::from_environment();
     let started = tokio::select! {
@@ -199,11 +193,15 @@ pub fn assemble(
         lifecycle: lifecycle.clone(),
     };
     let settings = session::Settings {
-        protocol: protocol::Limits { depth: limits.depth, batch: limits.batch, text: limits.text },
-        frame: limits.frame,
-        in_flight: limits.in_flight,
+        protocol: protocol::Limits {
+            depth: bounded(limits.depth),
+            batch: bounded(limits.batch),
+            text: bounded(limits.text),
+        },
+        frame: bounded(limits.frame),
+        in_flight: bounded(limits.in_flight),
         requests_per_second: limits.requests_per_second,
-        burst: limits.burst,
+        burst: if limits.burst == 0 { u32::MAX } else { limits.burst },
         open_timeout: limits.open_timeout,
         heartbeat: limits.heartbeat,
         mailbox: delivery::Limits { frames: limits.outbound_queue, bytes: limits.outbound_bytes },
@@ -212,6 +210,11 @@ pub fn assemble(
         dev_tokens: settings.auth.dev_tokens,
     };
     (Arc::new(Site { dispatch, keys, settings, visitors: session::Visitors::default(), lifecycle }), wake)
+}
+
+/// A limit as it is compared with: 0 is none.
+fn bounded(limit: usize) -> usize {
+    if limit == 0 { usize::MAX } else { limit }
 }
 
 fn listener_settings(settings: &Settings) -> server::Settings {

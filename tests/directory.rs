@@ -1,16 +1,12 @@
-//! The shipped routing configuration, and `fenliu check` as a program sees it.
+//! The shipped routing configuration: it is what the documentation says it is.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::{Path, PathBuf};
 
-use fenliu::cli::check::{Args, CheckedSettings, Format, INVALID, Printing, VALID, run};
-use fenliu::config::diagnostics::{Colour, Outcome};
 use fenliu::config::load;
 use fenliu::directory::{Directory, Unbound, parse, summary};
 use fenliu::model::Timestamp;
-
-const PLAIN_JSON: Printing = Printing { format: Format::Json, colour: Colour::Plain };
 
 fn shipped() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config/routing")
@@ -25,13 +21,6 @@ fn shipped_directory() -> Directory {
     let files = load::routing(&shipped()).unwrap();
     let (directory, found) = parse(&files, noon(2027), None, &Unbound::new());
     directory.unwrap_or_else(|| panic!("{}", summary(&found)))
-}
-
-fn check(paths: &[&Path]) -> (u8, Outcome) {
-    let args = Args { paths: paths.iter().map(|path| path.to_path_buf()).collect(), on: None };
-    let mut to = Vec::new();
-    let code = run(&args, noon(2027), |_| CheckedSettings::default(), PLAIN_JSON, &mut to).unwrap();
-    (code, serde_json::from_slice(&to).unwrap())
 }
 
 #[test]
@@ -65,57 +54,4 @@ fn what_the_documentation_refers_to_is_there() {
     assert!(["mei", "bo", "lin"].iter().all(|agent| tea.agents.contains_key(*agent)));
     assert_eq!(tea.default_group.as_str(), "presale");
     assert!(tea.groups.iter().any(|group| group.id.as_str() == "aftersale"));
-}
-
-#[test]
-fn a_valid_configuration_is_ok_and_exits_with_0() {
-    let (code, outcome) = check(&[&shipped()]);
-
-    assert_eq!((code, outcome.ok, outcome.errors, outcome.warnings), (VALID, true, 0, 0));
-}
-
-#[test]
-fn loose_files_are_one_configuration() {
-    let mut paths: Vec<_> = std::fs::read_dir(shipped()).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
-
-    assert_eq!(check(&paths).0, VALID);
-    assert_eq!(check(&paths[1..]).0, INVALID);
-}
-
-#[test]
-fn an_invalid_configuration_exits_with_78_and_says_why() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("a.toml");
-    std::fs::write(&file, "[[role]]\nid = \"greeter\"\nscopes = [\"conversation.recieve\"]\n").unwrap();
-
-    let (code, outcome) = check(&[directory.path()]);
-
-    assert_eq!((code, outcome.ok, outcome.errors), (INVALID, false, 1));
-    let found = &outcome.diagnostics[0];
-    assert_eq!((found.line, found.column, found.length), (3, 11, 22));
-    assert_eq!(found.nearest.as_deref(), Some("conversation.receive"));
-    assert_eq!(found.text, "\"conversation.recieve\"");
-}
-
-#[test]
-fn a_settings_file_leads_to_the_routing_configuration_it_names() {
-    let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("fenliu.toml");
-    std::fs::write(&file, "[routing]\npath = \"elsewhere\"\n").unwrap();
-    let args = Args { paths: vec![file], on: None };
-
-    let settings = |_: &Path| CheckedSettings { routing: Some(shipped()), ..CheckedSettings::default() };
-    let mut to = Vec::new();
-    let printing = Printing { format: Format::Text, colour: Colour::Plain };
-    let code = run(&args, noon(2027), settings, printing, &mut to).unwrap();
-
-    assert_eq!(code, VALID);
-    assert_eq!(String::from_utf8(to).unwrap(), "ok: 3 sellers, 12 agents; 0 errors, 0 warnings\n");
-}
-
-#[test]
-fn what_is_not_there_is_invalid() {
-    assert_eq!(check(&[Path::new("nowhere/at/all")]).0, INVALID);
 }

@@ -107,6 +107,18 @@ impl Keys {
         })
     }
 
+    /// Which of the files that the settings name cannot be used: the path of the key that names it, and why.
+    pub fn unusable(settings: &Settings) -> Vec<(String, KeysError)> {
+        let own = settings.hs256_secret_file.as_ref().and_then(|path| secret::read(path).err());
+        let own = own.map(|error| ("auth.hs256_secret_file".to_owned(), error));
+        let others = settings.keys.iter().enumerate().filter(|(_, key)| key.fault().is_none());
+        let others = others.filter_map(|(at, key)| {
+            let name = if key.secret_file.is_some() { "secret_file" } else { "public_key_file" };
+            Key::read(key).err().map(|error| (format!("auth.keys[{at}].{name}"), error))
+        });
+        own.into_iter().chain(others).collect()
+    }
+
     /// Who a token speaks for at this time.
     ///
     /// # Errors

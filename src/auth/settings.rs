@@ -18,6 +18,7 @@ pub const SECRET_BYTES_MIN: usize = 32;
 pub struct Settings {
     /// The owner's secret, of at least 32 bytes; it speaks for every role.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("writeOnly" = true, "x-expected" = "a secret of at least 32 bytes"))]
     pub hs256_secret: Option<Secret>,
     /// The file that has it instead.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +30,7 @@ pub struct Settings {
     pub issuer: Option<String>,
     /// For how long a token may be valid from now; zero: any time.
     #[serde(with = "humantime_serde")]
-    #[schemars(with = "String")]
+    #[schemars(with = "String", extend("x-expected" = "a duration such as \"30s\", \"10m\" or \"72h\""))]
     pub ttl_max: Duration,
     /// Whether anonymous buyers may come in through the widget.
     pub visitors: bool,
@@ -55,21 +56,22 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// What contradicts itself: the key in question and what is wrong with it.
-    pub fn faults(&self) -> Vec<(&'static str, String)> {
+    /// What contradicts itself: the path of the key in question and what is wrong with it.
+    pub fn faults(&self) -> Vec<(String, String)> {
         let mut faults = Vec::new();
         if self.hs256_secret.is_some() && self.hs256_secret_file.is_some() {
-            faults.push(("auth.hs256_secret", "give the secret or the file that has it, not both".into()));
+            faults.push(("auth.hs256_secret".into(), "give the secret or the file that has it, not both".into()));
         }
         if self.hs256_secret.as_ref().is_some_and(|secret| secret.expose().len() < SECRET_BYTES_MIN) {
-            faults.push(("auth.hs256_secret", format!("a secret has at least {SECRET_BYTES_MIN} bytes")));
+            faults.push(("auth.hs256_secret".into(), format!("a secret has at least {SECRET_BYTES_MIN} bytes")));
         }
         for (index, key) in self.keys.iter().enumerate() {
             let earlier = &self.keys[..index];
             if earlier.iter().any(|other| other.kid == key.kid) {
-                faults.push(("auth.keys", format!("two keys are called `{}`", key.kid)));
+                faults.push((format!("auth.keys[{index}].kid"), format!("two keys are called `{}`", key.kid)));
             }
-            faults.extend(key.fault().map(|fault| ("auth.keys", format!("the key `{}` {fault}", key.kid))));
+            let fault = key.fault().map(|fault| format!("the key `{}` {fault}", key.kid));
+            faults.extend(fault.map(|fault| (format!("auth.keys[{index}]"), fault)));
         }
         faults
     }
@@ -98,7 +100,7 @@ pub struct Key {
 }
 
 impl Key {
-    fn fault(&self) -> Option<&'static str> {
+    pub(super) fn fault(&self) -> Option<&'static str> {
         let symmetric = self.alg == Algorithm::HS256;
         match self {
             Self { kid, .. } if kid.is_empty() => Some("has no name"),

@@ -1,31 +1,20 @@
 //! `fenliu check`: all that a start or a reload would say of the configuration, without a daemon.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::config::diagnostics::{Colour, Outcome, render};
+use super::INVALID;
+use super::output::{Format, Globals, Printing, print};
+use crate::clock::Clock;
+use crate::config::diagnostics::{Outcome, render};
 use crate::config::load::{self, Files};
+use crate::config::{Faults, Loaded};
 use crate::directory::{Diagnostic, Directory, Unbound, parse};
 use crate::model::Timestamp;
-
-/// The configuration is valid; there may be warnings.
-pub const VALID: u8 = 0;
-/// The configuration is invalid.
-pub const INVALID: u8 = 78;
-
-/// How data is printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people.
-    #[default]
-    Text,
-    /// For programs.
-    Json,
-}
 
 /// What `fenliu check` is told.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -37,59 +26,23 @@ pub struct Args {
     pub on: Option<Date>,
 }
 
-/// What was found in a settings file.
-#[derive(Debug, Default)]
-pub struct CheckedSettings {
-    /// What is wrong or doubtful in it.
-    pub diagnostics: Vec<Diagnostic>,
-    /// Its text, to show the diagnostics in.
-    pub files: Files,
-    /// Where it says that the routing configuration is.
-    pub routing: Option<PathBuf>,
-}
-
-/// How it is printed.
-#[derive(Clone, Copy, Debug)]
-pub struct Printing {
-    /// In which form.
-    pub format: Format,
-    /// Coloured or plain; for people only.
-    pub colour: Colour,
-}
-
-impl Printing {
-    /// Coloured if it goes to a terminal and nobody minds.
-    pub fn to_stdout(format: Format) -> Self {
-        let minds = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colour = if io::stdout().is_terminal() && !minds { Colour::Coloured } else { Colour::Plain };
-        Self { format, colour }
-    }
-}
-
-/// Checks, prints what was found, and gives the exit code. `settings` reads and checks a settings file.
+/// Checks, prints what was found, and gives the exit code.
 ///
 /// # Errors
 /// What went wrong in printing.
-pub fn run(
-    args: &Args,
-    now: Timestamp,
-    settings: impl Fn(&Path) -> CheckedSettings,
-    printing: Printing,
-    to: &mut impl Write,
-) -> io::Result<u8> {
+pub fn run(args: &Args, globals: &Globals) -> io::Result<u8> {
+    let now = Clock::new(Timestamp::ZERO).now();
     let now = args.on.map_or(now, |day| noon(day, now));
     let mut checked = Checked::default();
     let mut loose = Vec::new();
+    if args.paths.is_empty() {
+        checked.settings(globals.try_settings(), now);
+    }
     for path in &args.paths {
         if path.is_dir() {
             checked.routing(load::routing(path), now);
         } else if is_settings(path) {
-            let found = settings(path);
-            checked.diagnostics.extend(found.diagnostics);
-            checked.files.extend(found.files);
-            if let Some(path) = found.routing {
-                checked.routing(load::routing(&path), now);
-            }
+            checked.settings(Loaded::load(path, true, std::env::vars_os()), now);
         } else {
             loose.push(path.clone());
         }
@@ -97,7 +50,7 @@ pub fn run(
     if !loose.is_empty() {
         checked.routing(load::together(&loose), now);
     }
-    checked.print(printing, to)
+    checked.print(globals.printing())
 }
 
 /// What all paths together came to.
@@ -110,6 +63,17 @@ struct Checked {
 }
 
 impl Checked {
+    /// What a start with these settings would find. Where they are wrong, the routing configuration may not be meant.
+    fn settings(&mut self, loaded: Result<Loaded, Faults>, now: Timestamp) {
+        match loaded {
+            Ok(loaded) => self.routing(load::routing(&loaded.settings.routing.path), now),
+            Err(faults) => {
+                self.diagnostics.extend(faults.diagnostics);
+                self.files.extend(faults.files);
+            }
+        }
+    }
+
     fn routing(&mut self, files: Result<Files, Vec<Diagnostic>>, now: Timestamp) {
         match files {
             Err(faults) => self.diagnostics.extend(faults),
@@ -124,30 +88,26 @@ impl Checked {
         }
     }
 
-    fn print(self, printing: Printing, to: &mut impl Write) -> io::Result<u8> {
+    fn print(self, printing: Printing) -> io::Result<u8> {
         let outcome = Outcome::new(self.diagnostics);
+        let mut text = String::new();
         match printing.format {
-            Format::Json => {
-                serde_json::to_writer_pretty(&mut *to, &outcome)?;
-                writeln!(to)?;
-            }
+            Format::Json => text = serde_json::to_string_pretty(&outcome)? + "\n",
             Format::Text => {
-                let mut text = String::new();
                 render(&mut text, &outcome.diagnostics, &self.files, printing.colour).map_err(io::Error::other)?;
-                to.write_all(text.as_bytes())?;
                 let (sellers, agents) = (self.sellers, self.agents);
-                match outcome.ok {
-                    true => writeln!(to, "ok: {sellers} sellers, {agents} agents; {outcome}")?,
-                    false => writeln!(to, "invalid: {outcome}")?,
-                }
+                text.push_str(&match outcome.ok {
+                    true => format!("ok: {sellers} sellers, {agents} agents; {outcome}\n"),
+                    false => format!("invalid: {outcome}\n"),
+                });
             }
         }
-        to.flush()?;
-        Ok(if outcome.ok { VALID } else { INVALID })
+        print(text.as_bytes())?;
+        Ok(if outcome.ok { 0 } else { INVALID })
     }
 }
 
-/// Whether a file is one of settings: it has a table of theirs and no element of routing. Others are routing files.
+/// Whether a file is one of settings: it is called so, or has a table of theirs, and has no element of routing.
 fn is_settings(path: &Path) -> bool {
     const TABLES: [&str; 6] = ["server", "auth", "store", "routing", "limits", "log"];
     const ELEMENTS: [&str; 4] = ["seller", "account", "sub_account", "role"];
@@ -159,7 +119,7 @@ fn is_settings(path: &Path) -> bool {
     let Ok(text) = fs::read_to_string(path) else { return false };
     let (table, _) = toml::de::DeTable::parse_recoverable(&text);
     let has = |names: &[&str]| names.iter().any(|name| table.get_ref().contains_key(*name));
-    has(&TABLES) && !has(&ELEMENTS)
+    (has(&TABLES) || path.ends_with("fenliu.toml")) && !has(&ELEMENTS)
 }
 
 fn noon(day: Date, now: Timestamp) -> Timestamp {

@@ -11,6 +11,9 @@ use crate::directory::{BYTES_MAX, Diagnostic, Severity};
 /// The most files that one directory may hold.
 pub const FILES_MAX: usize = 10_000;
 
+/// The largest settings file, in bytes.
+const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
+
 /// Files by name, in the order in which they are one document.
 pub type Files = Vec<(String, Arc<str>)>;
 
@@ -23,6 +26,22 @@ pub fn routing(path: &Path) -> Result<Files, Vec<Diagnostic>> {
         Ok(found) if found.is_dir() => together(&listed(path).map_err(|fault| vec![*fault])?),
         Ok(_) => together(&[path.to_path_buf()]),
         Err(error) => Err(vec![*unreadable(path, &error)]),
+    }
+}
+
+/// The text of one file; one that is missing is empty, unless it is `required`.
+///
+/// # Errors
+/// Why it cannot be read.
+pub(super) fn text(path: &Path, required: bool) -> Result<String, Box<Diagnostic>> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !required => Ok(String::new()),
+        Ok(found) if found.len() > SETTINGS_BYTES_MAX => {
+            let mut fault = fault(path, "the settings file is too large");
+            fault.expected = Some(format!("at most {SETTINGS_BYTES_MAX} bytes"));
+            Err(fault)
+        }
+        _ => read(path, BYTES_MAX),
     }
 }
 

@@ -1,38 +1,48 @@
-//! The daemon's settings: defaults, then the file, then the environment. Everything that nobody reads is refused.
+//! The daemon's settings, section by section, each key with its default. How they are read is `load_settings`'s.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::network::{Address, Network};
 use crate::{auth, logs};
 
-const PREFIX: &str = "FENLIU";
-/// Variables that feed flags instead of settings.
-const FLAGS: [&str; 4] = ["FENLIU_CONFIG", "FENLIU_LOG", "FENLIU_LOG_FORMAT", "FENLIU_FORMAT"];
+/// What is expected where a duration stands.
+pub(super) const DURATION: &str = "a duration such as \"30s\", \"10m\" or \"72h\"";
 
 /// All sections.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "the sections by their names in the file")]
+#[schemars(title = "Settings of fenliu")]
 pub struct Settings {
+    /// Where the daemon listens, and to whom.
     pub server: Server,
+    /// Whose tokens are believed.
     pub auth: auth::Settings,
+    /// What keeps what was acknowledged.
     pub store: Store,
+    /// Where the routing configuration is.
     pub routing: Routing,
+    /// How much of everything there may be.
     pub limits: Limits,
+    /// What the daemon says to whoever runs it.
     pub log: logs::Settings,
 }
 
 /// The section `[server]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "the keys are described in the shipped file")]
 pub struct Server {
+    /// The public listener: `/ws` and the pages.
+    #[schemars(with = "String", extend("x-expected" = "an address with a port, such as \"127.0.0.1:8080\""))]
     pub listen: SocketAddr,
+    /// The operator's listener: an address, or `unix:PATH`.
+    #[schemars(extend("x-expected" = "an address with a port, such as \"127.0.0.1:8081\", or \"unix:PATH\""))]
     pub admin_listen: Address,
+    /// The origins whose pages may connect, besides the daemon's own; `*`: any.
     pub allowed_origins: Vec<String>,
 }
 
@@ -47,7 +57,7 @@ impl Default for Server {
 }
 
 /// What keeps what was acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreKind {
     /// The embedded journal.
@@ -58,7 +68,7 @@ pub enum StoreKind {
 }
 
 /// When a record counts as kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// When the disk says so.
@@ -69,14 +79,18 @@ pub enum Durability {
 }
 
 /// The section `[store]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "the keys are described in the shipped file")]
 pub struct Store {
+    /// What keeps what was acknowledged: the embedded journal, or the memory, where nothing survives.
     pub kind: StoreKind,
+    /// The data directory.
     pub path: PathBuf,
+    /// How long a journal may be full before requests are answered `unavailable`.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("x-expected" = DURATION))]
     pub slot_wait: Duration,
+    /// Whether a record counts as kept when the disk has it, or already when the operating system has.
     pub durability: Durability,
 }
 
@@ -92,13 +106,16 @@ impl Default for Store {
 }
 
 /// The section `[routing]`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "the keys are described in the shipped file")]
 pub struct Routing {
+    /// The directory whose `*.toml` files are the routing configuration, or one file.
     pub path: PathBuf,
+    /// Whether it is reloaded by itself when the files change.
     pub watch: bool,
+    /// How long an agent whose last session has dropped keeps its conversations.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("x-expected" = DURATION))]
     pub presence_grace: Duration,
 }
 
@@ -109,29 +126,61 @@ impl Default for Routing {
 }
 
 /// The section `[limits]`. 0 means no limit wherever a number limits.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "the keys are described in the shipped file")]
 pub struct Limits {
+    /// Bytes of a frame from a client.
+    #[schemars(range(min = 0, max = 1_073_741_824))]
     pub frame: usize,
+    /// How deep arrays and objects may be nested in a frame.
+    #[schemars(range(min = 0, max = 120))]
     pub depth: usize,
+    /// Requests in a batch.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub batch: usize,
+    /// Requests of one connection that are open at once.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub in_flight: usize,
+    /// Bytes of the headers of a request.
+    #[schemars(range(min = 0, max = 16_777_216))]
     pub headers: usize,
+    /// How long a client may take for its request to connect; 0s: any time.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("x-expected" = DURATION))]
     pub handshake_timeout: Duration,
+    /// Open conversations of one buyer, over all sellers.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub conversations_per_buyer: u32,
+    /// Characters of a text.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub text: usize,
+    /// How long a connection may stay without `session.open`; 0s: any time.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("x-expected" = DURATION))]
     pub open_timeout: Duration,
+    /// How often the server asks whether a client is there; two unanswered: closed; 0s: never.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("x-expected" = DURATION))]
     pub heartbeat: Duration,
+    /// Connections at once.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub connections: usize,
+    /// Connections at once from one address.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub connections_per_ip: usize,
+    /// Requests of one connection a second.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub requests_per_second: u32,
+    /// Requests of one connection that may come at once.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub burst: u32,
+    /// Frames that a slow reader may fall behind.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub outbound_queue: usize,
+    /// Bytes that a slow reader may fall behind.
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub outbound_bytes: usize,
+    /// Proxies that are believed about who stands behind them: addresses, or networks such as 10.0.0.0/8.
     pub trusted_proxies: Vec<Network>,
 }
 
@@ -156,113 +205,5 @@ impl Default for Limits {
             outbound_bytes: 1_048_576,
             trusted_proxies: Vec::new(),
         }
-    }
-}
-
-/// What is wrong with the settings: a line for each fault.
-#[derive(Debug, thiserror::Error)]
-#[error("{}", .0.join("\n"))]
-pub struct SettingsError(pub Vec<String>);
-
-impl Settings {
-    /// Reads the settings: a file that is missing is one with nothing in it, unless `required`.
-    ///
-    /// # Errors
-    /// Everything that is wrong with the file and the variables.
-    pub fn load(
-        path: &Path,
-        required: bool,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, SettingsError> {
-        let mut faults = Vec::new();
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => String::new(),
-            Err(error) => {
-                faults.push(format!("{}: {error}", path.display()));
-                String::new()
-            }
-        };
-        if let Err(error) = toml::from_str::<Self>(&text) {
-            faults.push(format!("{}: {error}", path.display()));
-        }
-        let mut variables = std::collections::HashMap::new();
-        for (name, value) in environment {
-            if name.starts_with("FENLIU__") {
-                variables.insert(name, value);
-            } else if name.starts_with(PREFIX) && !FLAGS.contains(&name.as_str()) {
-                faults.push(format!("{name}: nobody reads this variable; settings are FENLIU__SECTION__KEY"));
-            }
-        }
-        if faults.is_empty() {
-            match Self::layered(&text, variables) {
-                Ok(settings) => {
-                    faults.extend(settings.faults());
-                    if faults.is_empty() {
-                        return Ok(settings);
-                    }
-                }
-                Err(error) => faults.push(error.to_string()),
-            }
-        }
-        Err(SettingsError(faults))
-    }
-
-    fn layered(text: &str, variables: std::collections::HashMap<String, String>) -> Result<Self, config::ConfigError> {
-        let environment = config::Environment::with_prefix(PREFIX)
-            .prefix_separator("__")
-            .separator("__")
-            .list_separator(",")
-            .with_list_parse_key("server.allowed_origins")
-            .with_list_parse_key("limits.trusted_proxies")
-            .try_parsing(true)
-            .source(Some(variables));
-        let file = config::File::from_str(text, config::FileFormat::Toml);
-        config::Config::builder().add_source(file).add_source(environment).build()?.try_deserialize()
-    }
-
-    fn faults(&self) -> Vec<String> {
-        let mut faults: Vec<String> =
-            self.auth.faults().into_iter().map(|(key, fault)| format!("auth.{key}: {fault}")).collect();
-        if self.auth.dev_tokens && !self.server.listen.ip().is_loopback() {
-            faults.push("auth.dev_tokens: needs server.listen to be a loopback address".into());
-        }
-        if let Err(error) = logs::check(&self.log.filter) {
-            faults.push(format!("log.filter: {error}"));
-        }
-        faults
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn load(environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
-        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Settings::load(Path::new("nowhere.toml"), false, environment)
-    }
-
-    #[test]
-    fn the_environment_overrides_and_lists_are_comma_separated() {
-        let settings = load(&[("FENLIU__SERVER__LISTEN", "127.0.0.1:1"), ("FENLIU__SERVER__ALLOWED_ORIGINS", "a,b")]);
-
-        let server = settings.unwrap().server;
-        assert_eq!(server.listen.port(), 1);
-        assert_eq!(server.allowed_origins, ["a", "b"]);
-    }
-
-    #[test]
-    fn variables_that_nobody_reads_refuse_the_start() {
-        assert!(load(&[("FENLIU_SERVER__LISTEN", "127.0.0.1:1")]).is_err());
-        assert!(load(&[("FENLIU__SERVER__LISTENN", "127.0.0.1:1")]).is_err());
-        assert!(load(&[("FENLIU_LOG", "debug")]).is_ok());
-    }
-
-    #[test]
-    fn the_shipped_file_says_the_defaults() {
-        let shipped = toml::from_str::<Settings>(include_str!("../../config/fenliu.toml")).unwrap();
-
-        assert_eq!(shipped, Settings::default());
     }
 }

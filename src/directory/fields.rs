@@ -203,7 +203,7 @@ pub(super) fn mistyped(ledger: &mut Ledger<'_>, place: Place, value: &DeValue<'_
 }
 
 /// What a value is, in words.
-pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
+pub(crate) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a number",

@@ -12,7 +12,7 @@ const COMPARISONS_MAX: usize = 1_000_000;
 
 /// The findings of one check.
 #[derive(Debug)]
-pub(super) struct Ledger<'a> {
+pub(crate) struct Ledger<'a> {
     sources: Vec<Source<'a>>,
     found: Vec<(Place, Diagnostic)>,
     /// Where a file is no TOML, by file, ascending.
@@ -21,12 +21,12 @@ pub(super) struct Ledger<'a> {
 }
 
 impl<'a> Ledger<'a> {
-    pub(super) fn new(sources: Vec<Source<'a>>) -> Self {
+    pub(crate) fn new(sources: Vec<Source<'a>>) -> Self {
         let damage = vec![Vec::new(); sources.len()];
         Self { sources, found: Vec::new(), damage, comparisons_left: COMPARISONS_MAX }
     }
 
-    pub(super) fn error(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
+    pub(crate) fn error(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
         self.note(Severity::Error, place, message.into())
     }
 
@@ -47,7 +47,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// The most alike of the valid names, if any is alike enough.
-    pub(super) fn nearest<'n>(&mut self, name: &str, valid: impl IntoIterator<Item = &'n str>) -> Option<String> {
+    pub(crate) fn nearest<'n>(&mut self, name: &str, valid: impl IntoIterator<Item = &'n str>) -> Option<String> {
         let mut best: Option<(f64, &str)> = None;
         for candidate in valid {
             let Some(left) = self.comparisons_left.checked_sub(1) else { break };
@@ -85,7 +85,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Remembers where a file is no TOML.
-    pub(super) fn damaged(&mut self, place: Place) {
+    pub(crate) fn damaged(&mut self, place: Place) {
         if let Some(damage) = self.damage.get_mut(place.file as usize) {
             damage.push(place.start..place.end.max(place.start));
             damage.sort_by_key(|range| range.start);
@@ -93,10 +93,20 @@ impl<'a> Ledger<'a> {
     }
 
     /// Whether a value cannot be trusted, since it is no TOML there.
-    pub(super) fn is_damaged(&self, place: Place) -> bool {
+    pub(crate) fn is_damaged(&self, place: Place) -> bool {
         let Some(damage) = self.damage.get(place.file as usize) else { return false };
         let first = damage.partition_point(|range| range.end < place.start);
         damage.get(first).is_some_and(|range| range.start <= place.end)
+    }
+
+    /// How many errors there are so far.
+    pub(crate) fn errors(&self) -> usize {
+        self.found.iter().filter(|(_, found)| found.is_error()).count()
+    }
+
+    /// The line of a place, from 1.
+    pub(crate) fn line(&self, place: Place) -> u32 {
+        self.sources.get(place.file as usize).map_or(1, |source| source.position(place.start).0)
     }
 
     pub(super) fn has_errors(&self) -> bool {
@@ -104,7 +114,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Everything found, by place.
-    pub(super) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
         let sources = &self.sources;
         let order = |place: Place| sources.get(place.file as usize).map(|source| source.order(place));
         self.found.sort_by(|(a, left), (b, right)| {
@@ -130,7 +140,7 @@ pub(super) fn place(file: u32, span: &Range<usize>) -> Place {
 }
 
 /// A name as it may stand in a message: not longer than a name is.
-pub(super) fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     const SHOWN_MAX: usize = 80;
     if name.chars().count() <= SHOWN_MAX {
         return name.to_owned();

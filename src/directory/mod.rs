@@ -37,6 +37,11 @@ pub use parse::{BYTES_MAX, parse};
 pub use seller::{Authorization, Binding, Entry, Field, Matcher, Otherwise, Pattern, Seller, ShopStatus, Target, Via};
 pub use snapshot::{Directory, Domain, DomainId, Unbound};
 
+// What the settings are read with too.
+pub(crate) use fields::kind;
+pub(crate) use ledger::{Ledger, shown};
+pub(crate) use source::{Place, Source};
+
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]

@@ -10,7 +10,7 @@ const QUOTE_MAX: usize = 200;
 
 /// A stretch of one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub file: u32,
     pub start: u32,
     pub end: u32,
@@ -25,7 +25,7 @@ pub(super) struct Placed<T> {
 
 /// One file.
 #[derive(Debug)]
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     name: Arc<str>,
     text: &'a str,
     line_starts: Vec<u32>,
@@ -37,7 +37,7 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(file: u32, name: &str, text: &'a str) -> Self {
+    pub(crate) fn new(file: u32, name: &str, text: &'a str) -> Self {
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0).chain(newlines.map(|(at, _)| offset(at + 1))).collect();
         Self { name: name.into(), text, line_starts, whole: (file, 0), lines_before: 0, is_part: false }

@@ -61,14 +61,16 @@ pub struct Settings {
 
 impl Settings {
     fn told(&self) -> ServerLimits {
+        // What is not limited is 0, as in the settings.
+        let told = |limit: usize| if limit == usize::MAX { 0 } else { limit };
         ServerLimits {
-            frame: self.frame,
-            depth: self.protocol.depth,
-            batch: self.protocol.batch,
-            in_flight: self.in_flight,
-            text: self.protocol.text,
+            frame: told(self.frame),
+            depth: told(self.protocol.depth),
+            batch: told(self.protocol.batch),
+            in_flight: told(self.in_flight),
+            text: told(self.protocol.text),
             requests_per_second: self.requests_per_second,
-            burst: self.burst,
+            burst: if self.burst == u32::MAX { 0 } else { self.burst },
         }
     }
 }

@@ -31,7 +31,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
-            .max_write_buffer_size((settings.mailbox.bytes.max(settings.frame) + WRITE_BUFFER) * 2)
+            .max_write_buffer_size(
+                settings.mailbox.bytes.max(settings.frame).saturating_add(WRITE_BUFFER).saturating_mul(2),
+            )
             .max_message_size(Some(settings.frame))
             .max_frame_size(Some(settings.frame));
         let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;

@@ -1,0 +1,214 @@
+//! The settings as they hold: defaults, then the file, then the environment; or everything that is wrong with them.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+
+use config::Config;
+
+use super::load::{self, Files};
+use super::mask::masked;
+use super::read::{Given, Reader};
+use super::settings::Settings;
+use super::shape::Shape;
+use super::variables::Variables;
+use crate::auth::Keys;
+use crate::directory::{Diagnostic, Ledger, Place, Source, summary};
+use crate::logs;
+
+/// What diagnostics call the environment.
+const ENVIRONMENT: &str = "environment";
+/// The two texts that are read, by number.
+const FILE: u32 = 0;
+const VARIABLES: u32 = 1;
+
+/// The settings and where each came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The values.
+    pub settings: Settings,
+    /// Where those came from that are not the defaults, by path: `file:line`, or a variable.
+    pub origins: BTreeMap<String, String>,
+}
+
+/// What is wrong with the settings, and the texts to show it in. Secrets are hidden in both.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", summary(.diagnostics))]
+pub struct Faults {
+    /// All of it.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What it points into.
+    pub files: Files,
+}
+
+impl Settings {
+    /// Reads the settings: a file that is missing is one with nothing in it, unless `required`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file and the variables.
+    pub fn load(
+        path: &Path,
+        required: bool,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Faults> {
+        Loaded::load(path, required, environment).map(|loaded| loaded.settings)
+    }
+}
+
+impl Loaded {
+    /// Reads the settings, and remembers where they came from.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file and the variables.
+    pub fn load(
+        path: &Path,
+        required: bool,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Faults> {
+        let (name, text, unreadable) = match load::text(path, required) {
+            Ok(text) => (path.display().to_string(), text, None),
+            Err(fault) => (path.display().to_string(), String::new(), Some(*fault)),
+        };
+        let shape = Shape::of_settings();
+        let variables = Variables::new(environment, &shape);
+        let (shown, mut given, mut overriding) = (masked(&text), Vec::new(), Vec::new());
+        let sources = vec![Source::new(FILE, &name, &shown), Source::new(VARIABLES, ENVIRONMENT, &variables.text)];
+        let mut ledger = Ledger::new(sources);
+        Reader { ledger: &mut ledger, shape: &shape, file: FILE, base: 0, given: &mut given }.file(&text);
+        let reader =
+            &mut Reader { ledger: &mut ledger, shape: &shape, file: VARIABLES, base: 0, given: &mut overriding };
+        variables.read(reader);
+
+        let places: BTreeMap<String, Place> =
+            given.iter().chain(&overriding).map(|given| (given.path.clone(), given.place)).collect();
+        lacking(&mut ledger, &shape, "", &places);
+        let settings = match layered(given, overriding) {
+            Ok(settings) => {
+                contradictions(&mut ledger, &settings, &places);
+                settings
+            }
+            Err(error) => {
+                ledger.error(Place::default(), error.to_string());
+                Settings::default()
+            }
+        };
+        let origins = places.iter().map(|(path, place)| {
+            let (name_of, line) = (|line| variables.name_of_line(line), ledger.line(*place));
+            let origin =
+                if place.file == FILE { Some(format!("{name}:{line}")) } else { name_of(line).map(str::to_owned) };
+            (path.clone(), origin.unwrap_or_default())
+        });
+        let origins = origins.collect();
+        let mut diagnostics: Vec<_> = unreadable.into_iter().collect();
+        diagnostics.extend(ledger.into_diagnostics());
+        if diagnostics.is_empty() {
+            return Ok(Self { settings, origins });
+        }
+        let files = vec![(name, Arc::from(shown)), (ENVIRONMENT.to_owned(), Arc::from(variables.text))];
+        Err(Faults { diagnostics, files })
+    }
+}
+
+/// Says what a table lacks of which something is given.
+fn lacking(ledger: &mut Ledger<'_>, shape: &Shape, path: &str, places: &BTreeMap<String, Place>) {
+    for field in shape.fields() {
+        let inner = if path.is_empty() { field.key.clone() } else { format!("{path}.{}", field.key) };
+        if field.needed && !places.contains_key(&inner) {
+            let within = format!("{path}.");
+            let beside = places.iter().find(|(given, _)| given.starts_with(&within));
+            if let Some((_, place)) = beside.filter(|_| !path.is_empty()) {
+                let (key, expected) = (&field.key, field.shape.expected());
+                let found = ledger.error(*place, format!("`{path}` has no `{key}`"));
+                found.expected = Some(format!("`{key} = …`, {expected}"));
+            }
+        }
+        lacking(ledger, &field.shape, &inner, places);
+    }
+}
+
+fn layered(given: Vec<Given>, overriding: Vec<Given>) -> Result<Settings, config::ConfigError> {
+    Config::builder()
+        .add_source(Config::try_from(&Settings::default())?)
+        .add_source(layer(given)?)
+        .add_source(layer(overriding)?)
+        .build()?
+        .try_deserialize()
+}
+
+fn layer(given: Vec<Given>) -> Result<Config, config::ConfigError> {
+    let mut layer = Config::builder();
+    for Given { path, value, .. } in given {
+        if let Some(value) = value {
+            layer = layer.set_override(path, to_config(value))?;
+        }
+    }
+    layer.build()
+}
+
+fn to_config(value: serde_json::Value) -> config::Value {
+    use config::ValueKind;
+    use serde_json::Value;
+
+    let kind: ValueKind = match value {
+        Value::Null => ValueKind::Nil,
+        Value::Bool(truth) => truth.into(),
+        Value::Number(number) => number.as_i64().unwrap_or_default().into(),
+        Value::String(text) => text.into(),
+        Value::Array(items) => ValueKind::Array(items.into_iter().map(to_config).collect()),
+        Value::Object(members) => {
+            ValueKind::Table(members.into_iter().map(|(key, value)| (key, to_config(value))).collect())
+        }
+    };
+    config::Value::new(None, kind)
+}
+
+/// What is right by itself and not together.
+fn contradictions(ledger: &mut Ledger<'_>, settings: &Settings, places: &BTreeMap<String, Place>) {
+    let mut say = |path: &str, message: String, expected: Option<&str>| {
+        let place = nearest_place(places, path);
+        let key = path.split('[').next().unwrap_or_default();
+        ledger.error(place, format!("{key}: {message}")).expected = expected.map(str::to_owned);
+    };
+    for (path, message) in settings.auth.faults() {
+        say(&path, message, None);
+    }
+    for (path, error) in Keys::unusable(&settings.auth) {
+        say(&path, error.to_string(), None);
+    }
+    if settings.auth.dev_tokens && !settings.server.listen.ip().is_loopback() {
+        say("auth.dev_tokens", "`server.listen` is no loopback address".into(), Some("both on this machine, or false"));
+    }
+    for (at, origin) in settings.server.allowed_origins.iter().enumerate() {
+        if !is_origin(origin) {
+            let expected = "an origin such as \"https://shop.example\": scheme and host, no path; or \"*\"";
+            say(&format!("server.allowed_origins[{at}]"), "this is no origin".into(), Some(expected));
+        }
+    }
+    if let Err(error) = logs::check(&settings.log.filter) {
+        say("log.filter", error.to_string(), Some("levels such as \"info\" or \"info,fenliu=debug\""));
+    }
+}
+
+/// The place of what was given of a path: of itself, or of what it is in.
+fn nearest_place(places: &BTreeMap<String, Place>, path: &str) -> Place {
+    let mut path = path;
+    loop {
+        if let Some(place) = places.get(path) {
+            return *place;
+        }
+        match path.rfind(['.', '[']) {
+            Some(at) => path = path.get(..at).unwrap_or_default(),
+            None => return Place::default(),
+        }
+    }
+}
+
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else { return text == "*" };
+    let sound = |part: &str| {
+        let plain = |letter: char| letter.is_ascii_graphic() && !letter.is_ascii_uppercase();
+        !part.is_empty() && part.chars().all(|letter| plain(letter) && !"/?#@*".contains(letter))
+    };
+    sound(scheme) && sound(host)
+}
