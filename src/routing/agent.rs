@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::event::AgentRow;
 use crate::model::{AccountId, ConversationId, SessionId, Status, Timestamp};
@@ -79,11 +80,13 @@ pub(super) struct Agent {
     /// One a seller, sorted by desk.
     pub(super) posts: Vec<Post>,
     pub(super) seats: Vec<Seat>,
+    /// How long after it was given something groups give it nothing more: each once.
+    pub(super) spacings: Vec<Duration>,
     /// The pools it is in, and its place in each.
     pub(super) pools: Vec<(usize, u32)>,
     /// What it owns or is asked for.
     pub(super) holds: BTreeSet<ConversationId>,
-    /// What waits for it alone.
+    /// What waits for it alone, or would go to it though it is away.
     pub(super) reserved: BTreeSet<ConversationId>,
     /// What waits and is not given to it until it is back and online.
     pub(super) lost: BTreeSet<ConversationId>,
@@ -107,6 +110,7 @@ impl Agent {
             missed_offers: 0,
             posts: Vec::new(),
             seats: Vec::new(),
+            spacings: Vec::new(),
             pools: Vec::new(),
             holds: BTreeSet::new(),
             reserved: BTreeSet::new(),

@@ -54,6 +54,11 @@ impl Cause {
         Self::Returned,
     ];
 
+    /// Whether a conversation enters by it, or comes in again: some wishes hold only then.
+    pub const fn enters(self) -> bool {
+        matches!(self, Self::Start | Self::Reopen | Self::WhatIf)
+    }
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {

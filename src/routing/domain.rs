@@ -8,6 +8,7 @@ mod command;
 mod handing;
 mod links;
 mod look;
+mod messages;
 mod place;
 mod presence;
 mod route;
@@ -139,6 +140,8 @@ struct Work {
     pass: VecDeque<ConversationId>,
     /// Agents that can take something now.
     agents: BTreeSet<usize>,
+    /// Left messages that may be handed out now.
+    left: BTreeSet<ConversationId>,
     /// Everything that waits.
     all: bool,
     /// Conversations to be taken from their agents, and why.
@@ -159,6 +162,7 @@ impl Work {
     fn is_empty(&self) -> bool {
         !self.all
             && self.look.is_empty()
+            && self.left.is_empty()
             && self.pass.is_empty()
             && self.agents.is_empty()
             && self.evict.is_empty()
@@ -229,8 +233,9 @@ pub struct Domain {
     conversations: HashMap<ConversationId, Entry>,
     deadlines: Deadlines,
     work: Work,
-    /// The last time of a giving: no two are equal, so that who is due first is never in doubt.
-    last_giving: Timestamp,
+    /// The last time at which somebody was given a conversation or ended one: no two are equal, so that who is due
+    /// first is never in doubt.
+    last_time: Timestamp,
     /// Closed conversations of this run, with what the table's maps have to forget.
     hasher: std::hash::RandomState,
 }
@@ -244,6 +249,18 @@ impl Domain {
         self.tell_unassigned(&mut run);
         let result = result.map(|answer| self.outcome(answer, actor, &run, now));
         Acted { result, batch: self.batch(&mut run, now), outgoing: run.outgoing, more }
+    }
+
+    /// Applies what was recorded, and nothing else: what it leaves to be done was done by later records.
+    pub fn replay(&mut self, batch: &Batch) {
+        let mut run = Run::default();
+        for event in &batch.events {
+            self.apply(event);
+            if let Event::Closed { conversation, .. } = event {
+                self.forget(*conversation, &mut run);
+            }
+        }
+        self.work = Work::default();
     }
 
     /// When something comes due.
@@ -269,7 +286,11 @@ impl Domain {
         self.apply(&change.event);
         self.tell(&change, before, now, run);
         self.note_rows(&change.event, run);
-        run.events.push(change.event);
+        let Change { event, decision, .. } = change;
+        let decided = decision.zip(event.decided());
+        run.events.push(event);
+        let decided = decided.map(|(decision, conversation)| (Arc::from(decision), conversation));
+        run.events.extend(decided.map(|(decision, conversation)| Event::Decided { conversation, decision }));
     }
 
     /// The batch of a run: its events and the rows that are different now.

@@ -19,8 +19,8 @@ pub enum Event {
     Offered { conversation: ConversationId, agent: AccountId, via: Option<GroupId>, until: Timestamp, at: Timestamp },
     /// An offer is over without an owner; it waits again, or is a left message again.
     OfferEnded { conversation: ConversationId, why: OfferEnd, exclude: Option<Exclusion>, at: Timestamp },
-    /// An agent has it.
-    Assigned { conversation: ConversationId, agent: AccountId, via: Option<GroupId>, at: Timestamp },
+    /// An agent has it. `transferred`: by a transfer, after which it has no recent agent and no bound agent any more.
+    Assigned { conversation: ConversationId, agent: AccountId, via: Option<GroupId>, transferred: bool, at: Timestamp },
     /// It waits anew: for the first time, or taken from its agent.
     Queued { conversation: ConversationId, group: GroupId, requeue: Requeue, at: Timestamp },
     /// Nobody could take it.
@@ -55,13 +55,25 @@ pub enum Event {
     Decided { conversation: ConversationId, decision: Arc<Decision> },
 }
 
+impl Event {
+    /// The conversation of which it is a placement, or an end without one: a trace says why.
+    pub fn decided(&self) -> Option<ConversationId> {
+        match self {
+            Self::Offered { conversation, .. }
+            | Self::Assigned { conversation, .. }
+            | Self::Left { conversation, .. } => Some(*conversation),
+            _ => None,
+        }
+    }
+}
+
 /// How a conversation comes to wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requeue {
     /// Whether its place in the order is that of now, as for one who returns, rather than the one it had.
     pub anew: bool,
     /// Who is not given it again, and why.
-    pub exclude: Option<(AccountId, Exclusion)>,
+    pub exclude: Vec<(AccountId, Exclusion)>,
     /// Whether it was transferred: it has no recent agent and no bound agent any more.
     pub transferred: bool,
     /// What is said to whoever gets it.

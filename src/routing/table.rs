@@ -9,7 +9,7 @@ use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 
 use super::domain::{Acted, Actor, Domain, Parts, Settings};
-use super::event::{AgentRow, Batch, Event, GroupRow};
+use super::event::{AgentRow, Batch, Event, GroupRow, Row};
 use super::{Command, Conversation, Refusal, View};
 use crate::directory::{Directory, DomainId};
 use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, Sender, Timestamp};
@@ -182,6 +182,18 @@ impl Table {
         }
         self.arm(domain, &mut cell);
         done(acted)
+    }
+
+    /// Everything that a store has to keep of a domain, as it is now.
+    pub fn rows(&self, domain: DomainId) -> Vec<Row> {
+        self.cell(domain).map(|cell| cell.lock().domain.rows()).unwrap_or_default()
+    }
+
+    /// Applies what was recorded of a domain, as recovery from the records alone would: nothing is decided or told.
+    pub fn replay(&self, domain: DomainId, batch: &Batch) {
+        let Some(cell) = self.cell(domain) else { return };
+        cell.lock().domain.replay(batch);
+        self.follow(domain, batch);
     }
 
     /// When the next domain has something to do by itself.

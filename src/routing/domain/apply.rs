@@ -1,15 +1,9 @@
 //! What an event does to the facts. It cannot fail, and recovery takes the same way.
 
 use super::{Domain, Entry, Fresh, Run};
-use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, Sender, State, Status, Timestamp, Visibility};
+use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, State, Status, Timestamp};
 use crate::routing::conversation::{Conversation, Exclusion};
 use crate::routing::event::{Event, GroupRow, Requeue};
-use crate::routing::view::Message;
-
-/// A byte of `kinds`: who wrote it, and whether it is a note.
-const FROM_BUYER: u8 = 1;
-const NOTE: u8 = 2;
-const SYSTEM: u8 = 4;
 
 impl Domain {
     /// Applies one event.
@@ -24,12 +18,15 @@ impl Domain {
                     c.agent = Some(agent.clone());
                     c.via.clone_from(via);
                     c.offer_until = Some(*until);
+                    c.recent_until = None;
                     remember(&mut c.asked, agent);
                 });
                 self.mark_given(agent, *at);
             }
             Event::OfferEnded { conversation, exclude, at, .. } => self.offer_ended(*conversation, *exclude, *at),
-            Event::Assigned { conversation, agent, via, at } => self.assigned(*conversation, agent, via.as_ref(), *at),
+            Event::Assigned { conversation, agent, via, transferred, at } => {
+                self.assigned(*conversation, agent, via.as_ref(), *transferred, *at);
+            }
             Event::Queued { conversation, group, requeue, at } => self.queued(*conversation, group, requeue, *at),
             Event::Left { conversation, reason, .. } => {
                 self.change(*conversation, |c| {
@@ -38,10 +35,12 @@ impl Domain {
                     c.recent_until = None;
                     c.pause_until = None;
                 });
+                self.look_again(*conversation);
+                self.work.rounds.insert(*conversation);
             }
             Event::RecentWaitEnded { conversation } => {
                 self.change(*conversation, |c| c.recent_until = None);
-                self.work.look.insert(*conversation);
+                self.look_again(*conversation);
             }
             Event::RoundEnded { conversation, pause_until } => self.round_ended(*conversation, *pause_until),
             Event::BoundChanged { conversation, waits } => {
@@ -50,11 +49,11 @@ impl Domain {
                         bound.waits = *waits;
                     }
                 });
-                self.work.look.insert(*conversation);
+                self.look_again(*conversation);
             }
             Event::Readmitted { conversation, agent } => {
                 self.change(*conversation, |c| c.excluded.retain(|(excluded, _)| excluded != agent));
-                self.work.look.insert(*conversation);
+                self.look_again(*conversation);
             }
             Event::Closed { conversation, by: _, reason, at } => self.close(*conversation, reason.as_ref(), *at),
             Event::Rated { .. } | Event::Decided { .. } => {}
@@ -118,8 +117,22 @@ impl Domain {
             | Event::BoundChanged { conversation, .. }
             | Event::Readmitted { conversation, .. }
             | Event::BuyerSeen { conversation, .. } => run.conversations.push(*conversation),
-            Event::Closed { .. } | Event::Rated { .. } | Event::Decided { .. } => {}
+            // What is closed has been forgotten by now, and was given to the run.
+            Event::Closed { .. } => {
+                let owner = run.closed.last().and_then(|closed| closed.agent.as_ref());
+                run.agents.extend(owner.and_then(|owner| self.agent_of(owner)));
+            }
+            Event::Rated { .. } | Event::Decided { .. } => {}
         }
+    }
+
+    /// Something of a conversation has changed: what becomes of it is looked at again.
+    pub(super) fn look_again(&mut self, id: ConversationId) {
+        match self.conversations.get(&id).map(|entry| entry.conversation.state) {
+            Some(State::Queued) => self.work.look.insert(id),
+            Some(State::LeftMessage) => self.work.left.insert(id),
+            _ => false,
+        };
     }
 
     /// Changes a conversation between an unlink and a link.
@@ -146,7 +159,14 @@ impl Domain {
         self.work.look.insert(id);
     }
 
-    fn assigned(&mut self, id: ConversationId, agent: &AccountId, via: Option<&crate::model::GroupId>, at: Timestamp) {
+    fn assigned(
+        &mut self,
+        id: ConversationId,
+        agent: &AccountId,
+        via: Option<&crate::model::GroupId>,
+        transferred: bool,
+        at: Timestamp,
+    ) {
         let mut first = false;
         self.change(id, |c| {
             if let Some(owner) = c.owner().cloned().filter(|owner| owner != agent) {
@@ -162,6 +182,10 @@ impl Domain {
             c.counted = false;
             c.note = None;
             c.excluded.clear();
+            if transferred {
+                c.recent = None;
+                c.bound = None;
+            }
             c.assigned_at = Some(at);
             first = c.first_assigned_at.is_none();
             c.first_assigned_at.get_or_insert(at);
@@ -169,6 +193,7 @@ impl Domain {
             c.held.push(agent.clone());
         });
         if let Some(entry) = self.conversations.get_mut(&id) {
+            entry.due = 0;
             entry.overdue = None;
             entry.told = None;
         }
@@ -188,14 +213,9 @@ impl Domain {
             c.excluded.extend(agent.zip(exclude));
         });
         self.mark_due(id, at);
-        if let Some(entry) = self.conversations.get(&id) {
-            let state = entry.conversation.state;
-            if state == State::Queued {
-                self.work.look.insert(id);
-            }
-            if exclude.is_some() {
-                self.work.rounds.insert(id);
-            }
+        self.look_again(id);
+        if exclude.is_some() {
+            self.work.rounds.insert(id);
         }
     }
 
@@ -229,11 +249,11 @@ impl Domain {
             c.bound = None;
         }
         c.note.clone_from(&requeue.note);
-        c.excluded.extend(requeue.exclude.clone());
+        c.excluded.extend(requeue.exclude.iter().cloned());
         self.mark_due(id, at);
         self.link(id);
         self.work.look.insert(id);
-        if requeue.exclude.is_some() {
+        if !requeue.exclude.is_empty() {
             self.work.rounds.insert(id);
         }
     }
@@ -249,7 +269,7 @@ impl Domain {
             }
         });
         if pause_until.is_none() {
-            self.work.look.insert(id);
+            self.look_again(id);
         }
     }
 
@@ -265,11 +285,11 @@ impl Domain {
         }
         self.desks[desk].today(at).closed += 1;
         if let Some(agent) = owner.as_ref().and_then(|owner| self.agent_of(owner)) {
-            self.agents[agent].last_ended = at;
+            self.agents[agent].last_ended = self.next_time(at);
             self.ended(agent);
             let wrap_up = self.desks[desk].config(group).wrap_up;
             if !wrap_up.is_zero() {
-                self.wrap_up(agent, desk, via.as_ref(), at + wrap_up);
+                self.wrap_up(agent, desk, via.as_ref(), at + wrap_up, at);
             }
         }
         let Some(entry) = self.conversations.get_mut(&id) else { return };
@@ -278,17 +298,24 @@ impl Domain {
         c.state = State::Closed;
         c.closed_at = Some(at);
         c.reason = reason.cloned();
-        c.offer_until = None;
+        (c.offer_until, c.recent_until, c.pause_until) = (None, None, None);
         c.excluded.clear();
         c.agent = owner;
     }
 
-    fn wrap_up(&mut self, agent: usize, desk: usize, via: Option<&crate::model::GroupId>, until: Timestamp) {
+    fn wrap_up(
+        &mut self,
+        agent: usize,
+        desk: usize,
+        via: Option<&crate::model::GroupId>,
+        until: Timestamp,
+        at: Timestamp,
+    ) {
         let group = via.and_then(|group| self.group_of(desk, group));
         let via = group.and_then(|group| Some((group, self.member_of(agent, desk, group)?)));
         self.agents[agent].wrap_ups.push(crate::routing::agent::WrapUp { until, desk, via });
         self.take_slot(agent, desk, via);
-        self.arm_agent(agent);
+        self.arm_agent(agent, at);
     }
 
     fn status_set(&mut self, account: &AccountId, status: Status, at: Timestamp) {
@@ -305,10 +332,6 @@ impl Domain {
             self.end_wrap_ups(agent, Timestamp::MAX);
         }
         self.reached(agent, at);
-        if self.is_online(agent) {
-            let back: Vec<_> = self.agents[agent].lost.iter().map(|id| (*id, account.clone())).collect();
-            self.work.readmit.extend(back);
-        }
     }
 
     /// Frees the slots of wrap-ups that end by then.
@@ -332,16 +355,29 @@ impl Domain {
             }
         }
         let reserved: Vec<_> = self.agents[agent].reserved.iter().copied().collect();
-        self.work.look.extend(reserved);
-        self.arm_agent(agent);
+        for id in reserved {
+            self.look_again(id);
+        }
+        let lost = self.agents[agent].lost.iter().filter(|id| {
+            let desk = self.conversations.get(id).map(|entry| entry.desk);
+            desk.is_some_and(|desk| self.agents[agent].reach(desk, now) == crate::routing::agent::Reach::Online)
+        });
+        let back: Vec<_> = lost.map(|id| (*id, self.account(agent))).collect();
+        self.work.readmit.extend(back);
+        self.arm_agent(agent, now);
     }
 
     fn mark_given(&mut self, account: &AccountId, at: Timestamp) {
         let Some(agent) = self.agent_of(account) else { return };
-        let after = Timestamp::from_micros(self.last_giving.micros() + 1);
-        self.last_giving = at.max(after);
-        self.agents[agent].last_given = self.last_giving;
+        self.agents[agent].last_given = self.next_time(at);
         self.given(agent);
+        self.arm_agent(agent, at);
+    }
+
+    /// A time later than that of every giving and ending before.
+    fn next_time(&mut self, at: Timestamp) -> Timestamp {
+        self.last_time = at.max(Timestamp::from_micros(self.last_time.micros() + 1));
+        self.last_time
     }
 
     fn rotated(&mut self, row: &GroupRow) {
@@ -358,58 +394,6 @@ impl Domain {
         }
     }
 
-    fn messaged(&mut self, message: &Message) {
-        let hash = message.client_id.as_ref().map(|id| self.hash(&message.sender, id));
-        let Some(entry) = self.conversations.get_mut(&message.conversation) else { return };
-        let (desk, group) = (entry.desk, entry.group);
-        entry.hashes.extend(hash);
-        let kind = match (&message.sender, message.visibility) {
-            (Sender::Buyer(_), _) => FROM_BUYER,
-            (Sender::Agent(_), Visibility::All) => 0,
-            (Sender::Agent(_), Visibility::Staff) => NOTE,
-            (Sender::System, _) => SYSTEM,
-        };
-        if !entry.partial {
-            entry.kinds.push(kind);
-        }
-        let c = &mut entry.conversation;
-        c.rev += 1;
-        c.tail.last_seq = message.seq;
-        if kind & NOTE == 0 {
-            c.tail.last_for_buyer = message.seq;
-        }
-        let mut first_reply = None;
-        match kind {
-            FROM_BUYER => {
-                c.tail.last_wrote = message.at;
-                c.tail.unread_by_staff += 1;
-                c.tail.unanswered_since.get_or_insert(message.at);
-            }
-            0 => {
-                c.tail.last_wrote = message.at;
-                c.tail.unread_by_buyer += 1;
-                c.tail.unanswered_since = None;
-                entry.overdue = None;
-                if c.first_reply_at.is_none() {
-                    c.first_reply_at = Some(message.at);
-                    first_reply = Some(message.at.since(c.started_at));
-                }
-            }
-            SYSTEM => c.tail.unread_by_buyer += 1,
-            _ => {}
-        }
-        if let Some(after) = first_reply {
-            let in_time = after <= self.desks[desk].config(group).reply_within;
-            let today = self.desks[desk].today(message.at);
-            today.first_replies.add(after);
-            today.replied += 1;
-            today.replied_in_time += u64::from(in_time);
-        }
-        if kind == FROM_BUYER {
-            self.arm_conversation(message.conversation);
-        }
-    }
-
     fn count_served(&mut self, id: ConversationId, at: Timestamp) {
         let Some(entry) = self.conversations.get(&id) else { return };
         let (desk, came, waited) =
@@ -420,31 +404,9 @@ impl Domain {
         today.entries.entry(came).or_default().1 += 1;
     }
 
-    /// Messages of the other side that one side has not read, if it has read up to here.
-    pub(super) fn unread_after(&self, entry: &Entry, seq: u64, buyer: bool) -> u32 {
-        if entry.partial || seq >= entry.conversation.tail.last_seq {
-            return 0;
-        }
-        let from = usize::try_from(seq).unwrap_or(usize::MAX).min(entry.kinds.len());
-        let theirs = |kind: &&u8| if buyer { **kind & (FROM_BUYER | NOTE) == 0 } else { **kind == FROM_BUYER };
-        u32::try_from(entry.kinds[from..].iter().filter(theirs).count()).unwrap_or(u32::MAX)
-    }
-
-    /// A keyed hash of a sender and what it calls a message.
-    pub(super) fn hash(&self, sender: &Sender, client_id: &str) -> u64 {
-        use std::hash::BuildHasher;
-        self.hasher.hash_one((sender, client_id))
-    }
-
     /// The open conversation of a buyer with a seller.
     pub(in crate::routing) fn open_of(&self, buyer: &BuyerKey, seller: &SellerId) -> Option<ConversationId> {
         self.desks[self.desk_at.get(seller).copied()?].open_of.get(buyer).copied()
-    }
-
-    /// Whether the sender may have called a message so before.
-    pub(in crate::routing) fn may_repeat(&self, id: ConversationId, sender: &Sender, client_id: &str) -> bool {
-        let hash = self.hash(sender, client_id);
-        self.conversations.get(&id).is_some_and(|entry| entry.partial || entry.hashes.contains(&hash))
     }
 }
 

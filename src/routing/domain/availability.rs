@@ -1,7 +1,7 @@
 //! Who may take a conversation: one predicate, used everywhere.
 
 use super::{Domain, Entry};
-use crate::model::{Status, Timestamp};
+use crate::model::{State, Status, Timestamp};
 use crate::policy::Scope;
 use crate::routing::conversation::{Conversation, Exclusion};
 use crate::routing::decision::WhyNot;
@@ -112,8 +112,17 @@ impl Domain {
     /// Why an agent may not be given this conversation through this membership.
     pub(super) fn bars_for(&self, agent: usize, entry: &Entry, through: Through, now: Timestamp) -> Bars {
         let mut bars = self.bars(agent, entry.desk, through, 1, now);
+        if entry.conversation.state == State::LeftMessage && !self.has_room_for_left(agent) {
+            bars.add(WhyNot::AtCapacity);
+        }
         self.add_exclusion(&mut bars, agent, &entry.conversation);
         bars
+    }
+
+    /// Whether somebody's last free slot is not the one that a left message would take.
+    pub(super) fn has_room_for_left(&self, agent: usize) -> bool {
+        let state = &self.agents[agent];
+        state.capacity == 1 || state.capacity.saturating_sub(state.load) > 1
     }
 
     pub(super) fn add_exclusion(&self, bars: &mut Bars, agent: usize, conversation: &Conversation) {

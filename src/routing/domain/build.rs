@@ -10,7 +10,7 @@ use crate::routing::agent::{Agent, Post, Seat, WrapUp};
 use crate::routing::conversation::Conversation;
 use crate::routing::deadline::{Deadlines, Due};
 use crate::routing::desk::{Day, Desk, GroupState, MemberState};
-use crate::routing::event::{AgentRow, GroupRow};
+use crate::routing::event::{AgentRow, GroupRow, Row};
 use crate::routing::index::Index;
 
 /// What a domain is made of besides the snapshot.
@@ -49,7 +49,7 @@ impl Domain {
             conversations: HashMap::new(),
             deadlines: Deadlines::default(),
             work: Work::default(),
-            last_giving: Timestamp::ZERO,
+            last_time: Timestamp::ZERO,
             hasher: std::hash::RandomState::new(),
         };
         domain.add_agents(plan);
@@ -69,7 +69,7 @@ impl Domain {
         }
         for agent in 0..domain.agents.len() {
             domain.refresh_load(agent);
-            domain.arm_agent(agent);
+            domain.arm_agent(agent, now);
         }
         for (at, desk) in domain.desks.iter().enumerate() {
             if let Some(until) = desk.seller.next_suspension(now) {
@@ -78,6 +78,19 @@ impl Domain {
         }
         domain.work.all = true;
         domain
+    }
+
+    /// Everything that a store has to keep, as it is now: conversations by id, agents, rotations.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut conversations: Vec<_> = self.conversations.values().map(|entry| entry.conversation.clone()).collect();
+        conversations.sort_by_key(|conversation| conversation.id);
+        let conversations = conversations.into_iter().map(|conversation| Row::Conversation(Box::new(conversation)));
+        let agents = self.agents.iter().map(|agent| Row::Agent(agent.row(|desk| self.desks[desk].seller.id.clone())));
+        let groups = self.desks.iter().enumerate().flat_map(|(at, desk)| {
+            (0..desk.groups.len()).filter(move |group| rotates(desk.config(*group))).map(move |group| (at, group))
+        });
+        let groups = groups.map(|(at, group)| Row::Group(self.group_row(at, group)));
+        conversations.chain(agents).chain(groups).collect()
     }
 
     /// What another domain can be built from: everything but what the snapshot says.
@@ -122,7 +135,7 @@ impl Domain {
             agent.last_given = row.last_given;
             agent.last_ended = row.last_ended;
             agent.missed_offers = row.missed_offers;
-            self.last_giving = self.last_giving.max(row.last_given);
+            self.last_time = self.last_time.max(row.last_given).max(row.last_ended);
         }
     }
 
@@ -187,7 +200,11 @@ impl Domain {
         let mut members = Vec::with_capacity(group.members.len());
         for member in &group.members {
             let Some(agent) = self.agent_of(&member.account) else { continue };
-            self.agents[agent].seats.push(Seat { desk, group: at, member: members.len() });
+            let state = &mut self.agents[agent];
+            state.seats.push(Seat { desk, group: at, member: members.len() });
+            if !group.spacing.is_zero() && !state.spacings.contains(&group.spacing) {
+                state.spacings.push(group.spacing);
+            }
             members.push(MemberState {
                 agent,
                 tier: member.tier,
@@ -310,9 +327,7 @@ impl Domain {
             (State::Active, None) => self.work.evict.push((id, super::Cause::Unauthorized)),
             (State::Offered, None) => self.work.withdraw.push(id),
             (State::Active, Some(agent)) => self.evict_if_barred(id, agent, now),
-            _ if removed => {
-                self.work.look.insert(id);
-            }
+            _ if removed => self.look_again(id),
             _ => {}
         }
     }

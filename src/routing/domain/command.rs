@@ -213,7 +213,7 @@ impl Domain {
         if !left || self.desks[entry.desk].groups[entry.group].online == 0 {
             return;
         }
-        let requeue = Requeue { anew: true, exclude: None, transferred: false, note: None };
+        let requeue = Requeue { anew: true, exclude: Vec::new(), transferred: false, note: None };
         let group = entry.conversation.group.clone();
         self.is_fresh(id, Fresh::new(Cause::Returned));
         let event = Event::Queued { conversation: id, group, requeue, at: now };
@@ -309,7 +309,6 @@ impl Domain {
         }
         let id = closed.id;
         let mut entry = Entry::new(closed, desk, group, true);
-        self.settle_in(&mut entry, group);
         let conversation = &mut entry.conversation;
         conversation.rev += 1;
         conversation.state = State::Queued;
@@ -319,6 +318,7 @@ impl Domain {
         (conversation.assigned_at, conversation.closed_at) = (None, None);
         (conversation.reason, conversation.left) = (None, None);
         conversation.tail.last_wrote = now;
+        self.settle_in(&mut entry, group, now);
         self.wait_for_recent(&mut entry, now);
         self.is_fresh(id, Fresh::new(Cause::Reopen));
         let event = Event::Reopened { conversation: Box::new(entry.conversation), at: now };

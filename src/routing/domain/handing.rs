@@ -25,11 +25,12 @@ impl Domain {
         let entry = self.entry(id)?;
         let (account, via) = (self.account(agent), entry.conversation.via.clone());
         let cause = Cause::SlotOpened;
-        let event = Event::Assigned { conversation: id, agent: account, via, at: now };
+        let decision = Some(Box::new(self.trace_accepted(entry, cause, agent, now)));
+        let event = Event::Assigned { conversation: id, agent: account, via, transferred: false, at: now };
         let welcome = self.welcome(entry, cause, now);
         let note = entry.conversation.note.clone();
         self.forgive(agent, now, run);
-        self.happen(Change { event, cause, note, decision: None }, now, run);
+        self.happen(Change { event, cause, note, decision }, now, run);
         if let Some(welcome) = welcome {
             self.happen(welcome, now, run);
         }
@@ -114,7 +115,8 @@ impl Domain {
         let decision = self.trace_named(entry, cause, &pick, now);
         let via = through.map(|(group, _)| self.group_id(entry.desk, group).clone());
         let welcome = self.welcome(entry, cause, now);
-        let event = Event::Assigned { conversation: id, agent: self.account(agent), via, at: now };
+        let transferred = cause == Cause::Transfer;
+        let event = Event::Assigned { conversation: id, agent: self.account(agent), via, transferred, at: now };
         let note = note.or_else(|| entry.conversation.note.clone());
         self.happen(Change { event, cause, note, decision: Some(Box::new(decision)) }, now, run);
         if let Some(welcome) = welcome {
@@ -177,23 +179,16 @@ impl Domain {
                     return Ok(Answer::Show(id));
                 }
                 self.give_to(id, agent, Cause::Transfer, force, note, now, run)?;
-                if let Some(entry) = self.conversations.get_mut(&id) {
-                    entry.conversation.recent = None;
-                    entry.conversation.bound = None;
-                }
             }
             Destination::Group(group) => {
                 let unknown = Refusal::Unknown { path: "to.group" };
                 let group = self.group_of(entry.desk, group).ok_or(unknown)?;
-                let exclude = Some((owner.clone(), Exclusion::Transferred));
+                let by = staff(actor)?;
+                let without = [Some(&owner), Some(by).filter(|by| **by != owner)];
+                let exclude = without.into_iter().flatten().map(|who| (who.clone(), Exclusion::Transferred)).collect();
                 let event = self.requeue(entry, exclude, true, Some((group, note)), now);
                 self.is_fresh(id, Fresh::new(Cause::Transfer));
                 self.happen(Change::new(event, Cause::Transfer), now, run);
-                let by = staff(actor)?;
-                if *by != owner {
-                    let by = by.clone();
-                    self.change(id, |c| c.excluded.push((by, Exclusion::Transferred)));
-                }
             }
         }
         Ok(Answer::Show(id))

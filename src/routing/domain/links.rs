@@ -2,9 +2,8 @@
 //! a `link`, so that no index is ever updated in two places.
 
 use super::build::rotates;
-use super::{Domain, Kind};
+use super::{Domain, Entry, Kind};
 use crate::model::{ConversationId, State, Status, Timestamp};
-use crate::routing::agent::Reach;
 use crate::routing::conversation::{Conversation, Exclusion};
 use crate::routing::deadline::Due;
 use crate::routing::desk;
@@ -28,13 +27,17 @@ impl Domain {
                 state.excluding.remove(&id);
                 state.moved = true;
                 state.counted -= u32::from(conversation.counted);
-                if let Some(agent) = self.reserved_for(id) {
+                if let Some(agent) = self.kept_for(id) {
                     self.agents[agent].reserved.remove(&id);
                 }
                 self.forget_lost(id);
             }
             State::LeftMessage => {
                 state.left.remove(&(conversation.queued_at, id));
+                state.excluding.remove(&id);
+                if let Some(agent) = self.kept_for(id) {
+                    self.agents[agent].reserved.remove(&id);
+                }
                 self.forget_lost(id);
             }
             State::Offered | State::Active => {
@@ -45,6 +48,7 @@ impl Domain {
                     self.agents[agent].holds.remove(&id);
                     self.free_slot(agent, at, through);
                 }
+                self.forget_lost(id);
             }
             State::Closed => {}
         }
@@ -57,7 +61,7 @@ impl Domain {
         let key = desk::key(self.desks[at].config(group), conversation);
         match conversation.state {
             State::Queued => {
-                let reserved = self.reserved_for(id);
+                let (reserved, kept_for) = (self.reserved_for(id), self.kept_for(id));
                 let excluding = !conversation.excluded.is_empty();
                 let counted = u32::from(conversation.counted);
                 let state = &mut self.desks[at].groups[group];
@@ -67,9 +71,10 @@ impl Domain {
                 if excluding {
                     state.excluding.insert(id);
                 }
-                if let Some(agent) = reserved {
+                if let Some(agent) = kept_for {
                     self.agents[agent].reserved.insert(id);
-                } else {
+                }
+                if reserved.is_none() {
                     state.open.insert(key);
                     for (step, queue) in state.due.iter_mut().enumerate() {
                         if due & (1 << step) != 0 {
@@ -80,8 +85,15 @@ impl Domain {
                 self.remember_lost(id);
             }
             State::LeftMessage => {
-                let queued_at = conversation.queued_at;
-                self.desks[at].groups[group].left.insert((queued_at, id));
+                let kept_for = self.kept_for(id);
+                let state = &mut self.desks[at].groups[group];
+                state.left.insert((conversation.queued_at, id));
+                if !conversation.excluded.is_empty() {
+                    state.excluding.insert(id);
+                }
+                if let Some(agent) = kept_for {
+                    self.agents[agent].reserved.insert(id);
+                }
                 self.remember_lost(id);
             }
             State::Offered | State::Active => {
@@ -93,13 +105,14 @@ impl Domain {
                     self.take_slot(agent, at, through);
                 }
                 self.desks[at].groups[group].counted += u32::from(counted);
+                self.remember_lost(id);
             }
             State::Closed => {}
         }
         self.arm_conversation(id);
     }
 
-    /// The agent for whom alone a queued conversation waits, if it does.
+    /// The agent for whom alone a conversation waits, if it does.
     pub(super) fn reserved_for(&self, id: ConversationId) -> Option<usize> {
         let conversation = &self.conversations.get(&id)?.conversation;
         if conversation.recent_until.is_some() {
@@ -107,6 +120,16 @@ impl Domain {
         }
         let bound = conversation.bound.as_ref().filter(|bound| bound.waits)?;
         self.agent_of(&bound.agent)
+    }
+
+    /// The agent for whom a conversation waits alone, or to whom it would go though that one is away.
+    fn kept_for(&self, id: ConversationId) -> Option<usize> {
+        self.reserved_for(id).or_else(|| {
+            let entry = self.conversations.get(&id)?;
+            let group = self.desks[entry.desk].config(entry.group);
+            let (recent, _) = entry.conversation.recent.as_ref().filter(|_| group.recent_agent_even_if_away)?;
+            self.agent_of(recent)
+        })
     }
 
     /// The membership through which an agent holds a conversation, or is asked for it.
@@ -212,28 +235,43 @@ impl Domain {
             if group.members[seat.member].reach == reach {
                 continue;
             }
-            let (before, grace) = (group.online, group.grace);
+            let there = |group: &desk::GroupState| (group.online > 0, group.away > 0, group.grace > 0);
+            let before = there(group);
             group.reached(seat.member, reach);
-            if (before > 0 && group.online == 0) || (grace > 0 && group.grace == 0) || reach == Reach::Absent {
+            if group.online == 0 && there(group) != before {
                 self.work.emptied.insert((seat.desk, seat.group));
             }
-            for id in &group.excluding {
-                self.work.rounds.insert(*id);
-            }
+            self.count_rounds(seat.desk, seat.group);
         }
         self.refresh_load(agent);
         self.work.agents.insert(agent);
     }
 
+    /// Whether the round of those who decline is over may be another now in a group and where it helps.
+    fn count_rounds(&mut self, desk: usize, group: usize) {
+        let desk = &self.desks[desk];
+        let sources = std::iter::once(group).chain(desk.groups[group].feeds.iter().map(|(from, _)| *from));
+        for source in sources {
+            self.work.rounds.extend(&desk.groups[source].excluding);
+        }
+    }
+
     /// Marks the overflow steps of a waiting conversation that are due by now.
     pub(super) fn mark_due(&mut self, id: ConversationId, now: Timestamp) {
-        let Some(entry) = self.conversations.get_mut(&id) else { return };
-        let steps = &self.desks[entry.desk].seller.groups[entry.group].overflow;
-        for (step, overflow) in steps.iter().enumerate().take(64) {
-            if now >= entry.conversation.waiting_since + overflow.after {
-                entry.due |= 1 << step;
-            }
+        let Some(due) = self.conversations.get(&id).map(|entry| self.due_by(entry, now)) else { return };
+        if let Some(entry) = self.conversations.get_mut(&id) {
+            entry.due = due;
         }
+    }
+
+    /// The overflow steps that are due by now, as bits; none of what does not wait.
+    pub(super) fn due_by(&self, entry: &Entry, now: Timestamp) -> u64 {
+        if !entry.conversation.state.is_waiting() {
+            return 0;
+        }
+        let steps = self.desks[entry.desk].config(entry.group).overflow.iter().enumerate().take(64);
+        let due = steps.filter(|(_, step)| now >= entry.conversation.waiting_since + step.after);
+        due.fold(0, |due, (step, _)| due | 1 << step)
     }
 
     pub(super) fn arm_conversation(&mut self, id: ConversationId) {
@@ -242,8 +280,10 @@ impl Domain {
         }
     }
 
-    pub(super) fn arm_agent(&mut self, agent: usize) {
-        if let Some(at) = self.agents[agent].next_due() {
+    pub(super) fn arm_agent(&mut self, agent: usize, now: Timestamp) {
+        let state = &self.agents[agent];
+        let spacings = state.spacings.iter().map(|spacing| state.last_given + *spacing);
+        if let Some(at) = spacings.filter(|at| *at > now).chain(state.next_due()).min() {
             self.deadlines.arm(Due::Agent(agent), at);
         }
     }
@@ -254,17 +294,17 @@ impl Domain {
         let conversation = &entry.conversation;
         let group = self.desks[entry.desk].config(entry.group);
         match conversation.state {
-            State::Queued => {
-                let since = conversation.waiting_since;
-                let steps = group.overflow.iter().enumerate().take(64);
-                let overflow =
-                    steps.filter(|(step, _)| entry.due & (1 << step) == 0).map(|(_, step)| since + step.after);
-                let gone = conversation.buyer_gone_since.map(|gone| gone.max(since) + group.abandon_after);
-                let ends = [group.max_wait.map(|wait| since + wait), gone];
+            State::Queued | State::LeftMessage => {
+                let steps = group.overflow.iter().enumerate().take(64).filter(|(step, _)| entry.due & (1 << step) == 0);
+                let overflow = steps.map(|(_, step)| conversation.waiting_since + step.after);
                 let waits = [conversation.recent_until, conversation.pause_until];
+                let ends = if conversation.state == State::Queued { self.ends(entry) } else { [None, None] };
                 overflow.chain(ends.into_iter().chain(waits).flatten()).min()
             }
-            State::Offered => conversation.offer_until,
+            State::Offered => {
+                let gone = self.ends(entry)[0].filter(|_| conversation.left.is_none());
+                [conversation.offer_until, conversation.pause_until, gone].into_iter().flatten().min()
+            }
             State::Active => {
                 let assigned = conversation.assigned_at.unwrap_or(conversation.started_at);
                 let late = conversation.tail.unanswered_since.map(|since| since.max(assigned));
@@ -278,8 +318,15 @@ impl Domain {
                 let gone = gone.map(|gone| gone + group.buyer_gone_after);
                 [Some(idle), warning, overdue, unanswered, gone].into_iter().flatten().min()
             }
-            State::LeftMessage | State::Closed => None,
+            State::Closed => None,
         }
+    }
+
+    /// When its buyer has been gone too long, and when it has waited too long.
+    pub(super) fn ends(&self, entry: &Entry) -> [Option<Timestamp>; 2] {
+        let (group, since) = (self.desks[entry.desk].config(entry.group), entry.conversation.waiting_since);
+        let gone = entry.conversation.buyer_gone_since.map(|gone| gone.max(since) + group.abandon_after);
+        [gone, group.max_wait.map(|wait| since + wait)]
     }
 
     /// The row of a group's rotation.

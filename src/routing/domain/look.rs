@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use super::availability::Bars;
+use super::place::LeftKey;
 use super::select::{Pick, Presence};
 use super::{Cause, Change, Domain, Entry, Fresh};
-use crate::directory::Assignment;
+use crate::directory::{Assignment, WhenAllAway};
 use crate::model::{AccountId, ConversationId, State, Status, Timestamp};
 use crate::routing::conversation::Exclusion;
 use crate::routing::event::{Event, Requeue};
@@ -69,7 +70,7 @@ impl Domain {
         None
     }
 
-    /// The first in order of everything that may have become possible.
+    /// The first in order of everything that may have become possible; left messages when nothing live is.
     fn next_placing(&mut self, now: Timestamp) -> Option<Vec<Change>> {
         if self.work.all {
             self.work.all = false;
@@ -84,24 +85,12 @@ impl Domain {
         if let Some(id) = self.work.pass.pop_front() {
             return self.look_at(id, now);
         }
-        let agents: Vec<usize> = self.work.agents.iter().copied().collect();
-        let mut firsts = Vec::with_capacity(agents.len());
-        for agent in agents {
-            match self.first_for(agent, now) {
-                Some(id) => firsts.push((id, agent)),
-                None if self.work.look.is_empty() => {
-                    if let Some(changes) = self.pick_up(agent, now) {
-                        return Some(changes);
-                    }
-                    self.work.agents.remove(&agent);
-                }
-                None => {}
-            }
-        }
+        let mut firsts = Vec::with_capacity(self.work.agents.len());
+        firsts.extend(self.work.agents.iter().filter_map(|agent| Some((self.first_for(*agent, now)?, *agent))));
         let first = self.first_in_order(self.work.look.iter().copied().chain(firsts.iter().map(|(id, _)| *id)));
         let Some(id) = first else {
             self.work.look.clear();
-            return None;
+            return self.next_pick_up(now);
         };
         self.work.look.remove(&id);
         let changes = self.look_at(id, now);
@@ -114,6 +103,40 @@ impl Domain {
         changes
     }
 
+    /// The oldest left message that somebody may take, where nothing live could have the slot.
+    fn next_pick_up(&mut self, now: Timestamp) -> Option<Vec<Change>> {
+        let mut left = self.work.left.iter().filter_map(|id| self.conversations.get(id));
+        let left_messages = |entry: &&Entry| entry.conversation.state == State::LeftMessage;
+        let absent = left.by_ref().filter(left_messages).find_map(|entry| self.end_waiting_for_absent(entry, now));
+        if let Some(change) = absent {
+            return Some(vec![change]);
+        }
+        let agents = std::mem::take(&mut self.work.agents);
+        let mut firsts: Vec<(LeftKey, usize)> = Vec::with_capacity(agents.len());
+        firsts.extend(agents.iter().filter_map(|agent| Some((self.first_left_for(*agent, now)?, *agent))));
+        let oldest_of_agents = firsts.iter().map(|(left, _)| *left).min();
+        let mut looked: Vec<LeftKey> = Vec::with_capacity(self.work.left.len());
+        for entry in std::mem::take(&mut self.work.left).iter().filter_map(|id| self.conversations.get(id)) {
+            if self.is_picked_up(entry, now) && self.select(entry, None, now).is_some() {
+                looked.push((entry.conversation.queued_at, entry.conversation.id));
+            }
+        }
+        let (_, id) = oldest_of_agents.into_iter().chain(looked.iter().copied().min()).min()?;
+        let entry = &self.conversations[&id];
+        let pick = self.select(entry, None, now);
+        // What is left to look at is looked at again, but not who was thought to be able to take this and is not.
+        let able = firsts.iter().filter(|((_, first), _)| pick.is_some() || *first != id).map(|(_, agent)| *agent);
+        let able: Vec<usize> = able.collect();
+        let changes = pick.map(|pick| {
+            let fresh = Fresh::new(Cause::SlotOpened);
+            let decision = self.trace(entry, &fresh, Some(&pick), false, now);
+            self.give(entry, &pick, fresh.cause, decision, now)
+        });
+        self.work.left.extend(looked.into_iter().map(|(_, left)| left).filter(|left| *left != id));
+        self.work.agents.extend(able);
+        Some(changes.unwrap_or_default())
+    }
+
     /// What becomes of one conversation that waits, as things stand now.
     fn look_at(&mut self, id: ConversationId, now: Timestamp) -> Option<Vec<Change>> {
         let fresh = self.work.fresh.remove(&id);
@@ -121,23 +144,25 @@ impl Domain {
         if entry.conversation.state != State::Queued {
             return None;
         }
-        if let Some(change) = self.end_waiting_for_absent(entry) {
+        if let Some(change) = self.end_waiting_for_absent(entry, now) {
             self.work.look.insert(id);
             if let Some(fresh) = fresh {
                 self.work.fresh.insert(id, fresh);
             }
             return Some(vec![change]);
         }
+        if let Some((reason, cause)) = self.has_waited(entry, now) {
+            return Some(vec![self.leave(entry, reason, &Fresh::new(cause), now)]);
+        }
         let leaves = fresh.as_ref().is_some_and(|fresh| fresh.leave.is_some());
         let entering = fresh.as_ref().map(|fresh| fresh.cause);
         let pick = if leaves { None } else { self.select(entry, entering, now) };
         if let Some(pick) = pick {
             let fresh = fresh.unwrap_or_else(|| Fresh::new(Cause::SlotOpened));
-            let gives = matches!(pick.how, super::select::How::Main | super::select::How::Returned);
             let decision = self.trace(entry, &fresh, Some(&pick), false, now);
-            return Some(self.give(entry, &pick, fresh.cause, gives, decision, now));
+            return Some(self.give(entry, &pick, fresh.cause, decision, now));
         }
-        if let Some(reason) = self.must_leave(entry, fresh.as_ref()) {
+        if let Some(reason) = self.must_leave(entry, fresh.as_ref(), now) {
             let fresh = fresh.unwrap_or_else(|| Fresh::new(Cause::AgentLost));
             return Some(vec![self.leave(entry, reason, &fresh, now)]);
         }
@@ -148,12 +173,13 @@ impl Domain {
     }
 
     /// A bound agent who is offline, or may no longer act for the seller, is no longer waited for.
-    fn end_waiting_for_absent(&self, entry: &Entry) -> Option<Change> {
+    fn end_waiting_for_absent(&self, entry: &Entry, now: Timestamp) -> Option<Change> {
         let bound = entry.conversation.bound.as_ref().filter(|bound| bound.waits)?;
         let agent = self.agent_of(&bound.agent);
         let absent = agent.is_none_or(|agent| {
             let state = &self.agents[agent];
-            state.status_for(entry.desk) == Status::Offline || state.post(entry.desk).is_none()
+            state.status_for(entry.desk) == Status::Offline
+                || state.post(entry.desk).is_none_or(|post| now >= post.in_force_until)
         });
         let declined = entry.conversation.exclusion(&bound.agent).is_some();
         (absent || declined).then(|| {
@@ -162,13 +188,21 @@ impl Domain {
         })
     }
 
+    /// Why a conversation that waits has waited too long, if it has: an offer does not begin that anew.
+    pub(super) fn has_waited(&self, entry: &Entry, now: Timestamp) -> Option<(LeftReason, Cause)> {
+        let [gone, waited] = self.ends(entry).map(|at| at.is_some_and(|at| at <= now));
+        if gone {
+            return Some((LeftReason::Abandoned, Cause::Abandoned));
+        }
+        waited.then_some((LeftReason::Timeout, Cause::MaxWait))
+    }
+
     /// Gives a conversation to somebody, or asks.
     pub(super) fn give(
         &self,
         entry: &Entry,
         pick: &Pick,
         cause: Cause,
-        gives: bool,
         mut decision: crate::routing::Decision,
         now: Timestamp,
     ) -> Vec<Change> {
@@ -176,16 +210,16 @@ impl Domain {
         let (agent, config) = (self.account(pick.agent), self.desks[entry.desk].config(entry.group));
         let via = pick.through.map(|(group, _)| self.group_id(entry.desk, group).clone());
         let mut changes = Vec::with_capacity(4);
-        if let Some(row) = self.rotation(entry, pick.through, now) {
+        if let Some(row) = self.rotation(entry, pick, now) {
             changes.push(Change::new(Event::Rotated { row }, cause));
         }
-        let asks = config.assignment == Assignment::Offer && !gives;
+        let asks = config.assignment == Assignment::Offer && !pick.how.gives();
         let event = if asks {
             decision.chosen.state = State::Offered;
             Event::Offered { conversation, agent, via, until: now + config.offer_timeout, at: now }
         } else {
             decision.chosen.state = State::Active;
-            Event::Assigned { conversation, agent, via, at: now }
+            Event::Assigned { conversation, agent, via, transferred: false, at: now }
         };
         let note = entry.conversation.note.clone();
         changes.push(Change { event, cause, note, decision: Some(Box::new(decision)) });
@@ -206,7 +240,7 @@ impl Domain {
     }
 
     /// Takes a conversation from its owner, to be routed anew.
-    fn evict(&self, id: ConversationId, cause: Cause, now: Timestamp) -> Option<Change> {
+    pub(super) fn evict(&self, id: ConversationId, cause: Cause, now: Timestamp) -> Option<Change> {
         let entry = self.conversations.get(&id)?;
         let owner = entry.conversation.agent.clone().filter(|_| entry.conversation.state == State::Active)?;
         let exclusion = match cause {
@@ -214,7 +248,7 @@ impl Domain {
             Cause::Unanswered => Some(Exclusion::Unanswered),
             _ => None,
         };
-        let exclude = exclusion.map(|why| (owner, why));
+        let exclude = exclusion.map(|why| (owner, why)).into_iter().collect();
         Some(Change::new(self.requeue(entry, exclude, false, None, now), cause))
     }
 
@@ -222,7 +256,7 @@ impl Domain {
     pub(super) fn requeue(
         &self,
         entry: &Entry,
-        exclude: Option<(AccountId, Exclusion)>,
+        exclude: Vec<(AccountId, Exclusion)>,
         transferred: bool,
         to: Option<(usize, Option<Arc<str>>)>,
         now: Timestamp,
@@ -249,37 +283,22 @@ impl Domain {
         Change::new(Event::OfferEnded { conversation: id, why, exclude, at: now }, cause)
     }
 
-    /// A left message for an agent who has room to spare.
-    fn pick_up(&self, agent: usize, now: Timestamp) -> Option<Vec<Change>> {
-        let entry = self.conversations.get(&self.first_left_for(agent, now)?)?;
-        let fresh = Fresh::new(Cause::SlotOpened);
-        let own =
-            self.select_in(entry.group, entry, Bars::default(), now).filter(|pick| self.has_room_for_left(pick.agent));
-        let pick = own.or_else(|| {
-            let how = super::select::How::Main;
-            let through = self.member_of(agent, entry.desk, entry.group).map(|member| (entry.group, member));
-            let through = through.or_else(|| {
-                let to = &self.desks[entry.desk].groups[entry.group].overflow;
-                to.iter().find_map(|group| Some((*group, self.member_of(agent, entry.desk, *group)?)))
-            });
-            Some(Pick { agent, through, runner_up: None, how })
-        })?;
-        let gives = pick.through.is_none();
-        let decision = self.trace(entry, &fresh, Some(&pick), false, now);
-        Some(self.give(entry, &pick, fresh.cause, gives, decision, now))
-    }
-
-    fn has_room_for_left(&self, agent: usize) -> bool {
-        let state = &self.agents[agent];
-        state.capacity == 1 || state.capacity.saturating_sub(state.load) > 1
-    }
-
     /// Everything that waits in a group that has lost somebody, and in those that overflow to it, is looked at.
     fn look_at_queues(&mut self, desk: usize, group: usize) {
         let desk = &self.desks[desk];
         let sources = std::iter::once(group).chain(desk.groups[group].feeds.iter().map(|(from, _)| *from));
         for source in sources {
-            self.work.look.extend(desk.groups[source].queue.iter().map(|(_, _, id)| *id));
+            let state = &desk.groups[source];
+            self.work.look.extend(state.queue.iter().map(|(_, _, id)| *id));
+            self.work.rounds.extend(&state.excluding);
+            // Whoever may take what was left here may be another now.
+            if !state.left.is_empty() {
+                let groups = std::iter::once(&source).chain(&state.overflow);
+                self.work
+                    .agents
+                    .extend(groups.flat_map(|group| &desk.groups[*group].members).map(|member| member.agent));
+                self.work.agents.extend(desk.main);
+            }
         }
     }
 
@@ -294,10 +313,12 @@ impl Domain {
         let conversation = &entry.conversation;
         let refused = |why| matches!(why, Exclusion::Declined | Exclusion::TimedOut | Exclusion::Unanswered);
         let any = conversation.excluded.iter().any(|(_, why)| refused(*why));
-        if conversation.state != State::Queued || conversation.pause_until.is_some() || !any {
+        let waits = matches!(conversation.state, State::Queued | State::LeftMessage);
+        if !waits || conversation.pause_until.is_some() || !any {
             return false;
         }
-        let away = self.presence(entry) == Presence::Away;
+        let assigns = self.desks[entry.desk].config(entry.group).when_all_away == WhenAllAway::Assign;
+        let away = assigns && self.presence(entry) == Presence::Away;
         let groups = std::iter::once(entry.group).chain(self.due_groups(entry));
         let mut asked: Vec<usize> = Vec::new();
         for group in groups {

@@ -1,7 +1,7 @@
 //! What an agent can take: the first in order of everything that waits for it, over all its groups and sellers.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use super::availability::{Bars, Through};
 use super::{Domain, Entry};
@@ -11,6 +11,8 @@ use crate::routing::desk::{self, Key};
 
 /// The place of a waiting conversation among those of all sellers: by its seller's own order first.
 type SellerKey = (i64, ConversationId);
+/// The place of a left message: the oldest first.
+pub(super) type LeftKey = (Timestamp, ConversationId);
 
 impl Domain {
     /// The first in order that waits and that the agent may take.
@@ -49,8 +51,8 @@ impl Domain {
         }
         let reserved = state.reserved.iter().filter_map(|id| {
             let entry = self.conversations.get(id).filter(|entry| entry.desk == at)?;
-            self.select(entry, None, now)
-                .map(|_| desk::seller_key(self.desks[at].config(entry.group), &entry.conversation))
+            let waits = entry.conversation.state == State::Queued && self.select(entry, None, now).is_some();
+            waits.then(|| self.seller_key(entry))
         });
         best = best.into_iter().chain(reserved.min()).min();
         if self.last_resort(at) == Some(agent) {
@@ -99,84 +101,134 @@ impl Domain {
         }
     }
 
-    /// The oldest left message that the agent may take, where nothing live could have the slot. Never its last one.
-    pub(super) fn first_left_for(&self, agent: usize, now: Timestamp) -> Option<ConversationId> {
+    /// The oldest left message that the agent may take, where nothing live could have the slot.
+    pub(super) fn first_left_for(&self, agent: usize, now: Timestamp) -> Option<LeftKey> {
         let state = &self.agents[agent];
-        let free = state.capacity.saturating_sub(state.load);
-        if !self.is_online(agent) || free == 0 || (free == 1 && state.capacity > 1) {
+        if !state.is_connected() || state.load >= state.capacity || !self.has_room_for_left(agent) {
             return None;
         }
-        let mut first: Option<(Timestamp, ConversationId)> = None;
-        let mut consider = |at: usize, group: usize, through: Through| {
-            let config = self.desks[at].config(group);
-            let left = &self.desks[at].groups[group].left;
-            if !config.pickup_left_messages || left.is_empty() || !self.bars(agent, at, through, 1, now).is_empty() {
-                return;
-            }
-            let oldest = left.iter().find(|(left_at, id)| {
-                now.since(*left_at) <= config.left_message_age
-                    && self.conversations[id].conversation.exclusion(&state.account).is_none()
-            });
-            first = first.into_iter().chain(oldest.copied()).min();
-        };
+        let mut first: Option<LeftKey> = None;
         for seat in &state.seats {
-            consider(seat.desk, seat.group, Some((seat.group, seat.member)));
-            for (from, step) in &self.desks[seat.desk].groups[seat.group].feeds {
-                let source = &self.desks[seat.desk].groups[*from];
-                let at_once = self.desks[seat.desk].config(*from).overflow[*step].after.is_zero();
-                if source.online == 0 || at_once {
-                    consider(seat.desk, *from, Some((seat.group, seat.member)));
-                }
-            }
+            let through = Some((seat.group, seat.member));
+            let own = self.oldest_left(agent, seat.desk, seat.group, None, through, now);
+            let feeds = self.desks[seat.desk].groups[seat.group].feeds.iter();
+            let helped =
+                feeds.filter_map(|(from, step)| self.oldest_left(agent, seat.desk, *from, Some(*step), through, now));
+            first = first.into_iter().chain(own).chain(helped).min();
         }
-        for post in state.posts.iter().filter(|post| post.main && self.last_resort(post.desk) == Some(agent)) {
-            for group in 0..self.desks[post.desk].groups.len() {
-                let nobody = self.desks[post.desk].groups[group]
-                    .left
-                    .first()
-                    .is_some_and(|(_, id)| self.presence(&self.conversations[id]) == super::select::Presence::Nobody);
-                if nobody {
-                    consider(post.desk, group, None);
-                }
-            }
+        for post in state.posts.iter().filter(|post| self.last_resort(post.desk) == Some(agent)) {
+            let groups = 0..self.desks[post.desk].groups.len();
+            let found = groups.filter_map(|group| self.oldest_left(agent, post.desk, group, None, None, now));
+            first = first.into_iter().chain(found).min();
         }
-        first.map(|(_, id)| id)
+        let reserved = state.reserved.iter().filter_map(|id| self.conversations.get(id));
+        let reserved =
+            reserved.filter(|entry| self.is_picked_up(entry, now) && self.select(entry, None, now).is_some());
+        let reserved = reserved.map(|entry| (entry.conversation.queued_at, entry.conversation.id));
+        first.into_iter().chain(reserved.min()).min()
     }
 
-    /// The first in order of some that wait.
+    /// The oldest left message of one group, if the agent may take it through this membership: as a member of the
+    /// group itself, or of that of an overflow step.
+    fn oldest_left(
+        &self,
+        agent: usize,
+        at: usize,
+        group: usize,
+        step: Option<usize>,
+        through: Through,
+        now: Timestamp,
+    ) -> Option<LeftKey> {
+        let (config, state) = (self.desks[at].config(group), &self.desks[at].groups[group]);
+        let head = self.conversations.get(&state.left.first()?.1)?;
+        if !config.pickup_left_messages {
+            return None;
+        }
+        let ignore = self.ignored(head, through)?;
+        if !self.bars(agent, at, through, 1, now).without(ignore).is_empty() {
+            return None;
+        }
+        let all = state.online == 0;
+        let is_due = |entry: &Entry| step.is_none_or(|step| all || entry.due & (1 << step) != 0);
+        let young = state.left.range((now - config.left_message_age, ConversationId(0))..);
+        let mut free = young.filter(|(_, id)| {
+            self.conversations.get(id).is_some_and(|entry| {
+                is_due(entry)
+                    && entry.conversation.bound.as_ref().is_none_or(|bound| !bound.waits)
+                    && entry.conversation.exclusion(&self.agents[agent].account).is_none()
+            })
+        });
+        free.next().copied()
+    }
+
+    /// Whether a conversation is a left message that is still handed out.
+    pub(super) fn is_picked_up(&self, entry: &Entry, now: Timestamp) -> bool {
+        let config = self.desks[entry.desk].config(entry.group);
+        entry.conversation.state == State::LeftMessage
+            && config.pickup_left_messages
+            && now.since(entry.conversation.queued_at) <= config.left_message_age
+    }
+
+    /// The first in order of some that wait: of each queue the first, of each seller the first of these, of all
+    /// sellers the one that has waited longest.
     pub(super) fn first_in_order(&self, ids: impl Iterator<Item = ConversationId>) -> Option<ConversationId> {
-        let mut heads: Vec<(usize, SellerKey)> = Vec::new();
+        let mut heads: Vec<((usize, usize), Key)> = Vec::new();
         for entry in ids.filter_map(|id| self.conversations.get(&id)) {
-            let key = desk::seller_key(self.desks[entry.desk].config(entry.group), &entry.conversation);
-            match heads.iter_mut().find(|(at, _)| *at == entry.desk) {
+            let key = desk::key(self.desks[entry.desk].config(entry.group), &entry.conversation);
+            let queue = (entry.desk, entry.group);
+            match heads.iter_mut().find(|(at, _)| *at == queue) {
                 Some((_, head)) => *head = key.min(*head),
-                None => heads.push((entry.desk, key)),
+                None => heads.push((queue, key)),
             }
         }
-        let queued = heads.iter().map(|(_, (_, id))| (self.conversations[id].conversation.queued_at, *id));
+        let mut sellers: Vec<(usize, SellerKey)> = Vec::new();
+        for ((at, _), (_, _, id)) in heads {
+            let key = self.seller_key(&self.conversations[&id]);
+            match sellers.iter_mut().find(|(seller, _)| *seller == at) {
+                Some((_, head)) => *head = key.min(*head),
+                None => sellers.push((at, key)),
+            }
+        }
+        let queued = sellers.iter().map(|(_, (_, id))| (self.conversations[id].conversation.queued_at, *id));
         queued.min().map(|(_, id)| id)
     }
 
-    /// Some that wait, in order: the sellers' own orders merged by the age of their heads.
+    /// Some that wait, in order: each seller's queues merged by their heads' keys, the sellers by their heads' age.
     pub(super) fn in_order(&self, ids: impl Iterator<Item = ConversationId>) -> VecDeque<ConversationId> {
-        let mut sellers: Vec<Vec<(SellerKey, Timestamp)>> = vec![Vec::new(); self.desks.len()];
+        let mut queues: BTreeMap<(usize, usize), Vec<Key>> = BTreeMap::new();
         for entry in ids.filter_map(|id| self.conversations.get(&id)) {
             if entry.conversation.state == State::Queued {
-                let key = desk::seller_key(self.desks[entry.desk].config(entry.group), &entry.conversation);
-                sellers[entry.desk].push((key, entry.conversation.queued_at));
+                let key = desk::key(self.desks[entry.desk].config(entry.group), &entry.conversation);
+                queues.entry((entry.desk, entry.group)).or_default().push(key);
             }
         }
-        let mut heads = BinaryHeap::new();
-        for (at, waiting) in sellers.iter_mut().enumerate() {
-            waiting.sort_unstable_by(|a, b| b.cmp(a));
-            heads.extend(waiting.last().map(|((_, id), queued_at)| Reverse((*queued_at, *id, at))));
+        let mut heads: BTreeMap<usize, BTreeSet<(SellerKey, usize)>> = BTreeMap::new();
+        for ((at, group), queue) in &mut queues {
+            queue.sort_unstable_by(|a, b| b.cmp(a));
+            let head = queue.last().map(|(_, _, id)| (self.seller_key(&self.conversations[id]), *group));
+            heads.entry(*at).or_default().extend(head);
         }
+        let age = |heads: &BTreeSet<(SellerKey, usize)>| {
+            heads.first().map(|((_, id), _)| (self.conversations[id].conversation.queued_at, *id))
+        };
+        let mut sellers: BinaryHeap<_> =
+            heads.iter().filter_map(|(at, heads)| age(heads).map(|age| Reverse((age, *at)))).collect();
         let mut order = VecDeque::new();
-        while let Some(Reverse((_, id, at))) = heads.pop() {
+        while let Some(Reverse((_, at))) = sellers.pop() {
+            let Some(of_seller) = heads.get_mut(&at) else { continue };
+            let Some(((_, id), group)) = of_seller.pop_first() else { continue };
             order.push_back(id);
-            sellers[at].pop();
-            heads.extend(sellers[at].last().map(|((_, id), queued_at)| Reverse((*queued_at, *id, at))));
+            if let Some(queue) = queues.get_mut(&(at, group)) {
+                queue.pop();
+                let head = queue.last().map(|(_, _, id)| (self.seller_key(&self.conversations[id]), group));
+                of_seller.extend(head);
+            }
+            sellers.extend(age(of_seller).map(|age| Reverse((age, at))));
         }
         order
+    }
+
+    fn seller_key(&self, entry: &Entry) -> SellerKey {
+        desk::seller_key(self.desks[entry.desk].config(entry.group), &entry.conversation)
     }
 }

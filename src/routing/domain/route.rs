@@ -40,7 +40,7 @@ impl Domain {
                 return fresh;
             }
         }
-        self.settle_in(entry, self.desks[entry.desk].default_group);
+        self.settle_in(entry, self.desks[entry.desk].default_group, now);
         fresh
     }
 
@@ -57,41 +57,35 @@ impl Domain {
         let default = self.desks[entry.desk].default_group;
         match to {
             Target::LeaveMessage(_) => {
-                self.settle_in(entry, default);
+                self.settle_in(entry, default, now);
                 true
             }
             Target::Group(group) => {
                 let Some(group) = self.group_of(entry.desk, group) else { return false };
-                let before = (entry.group, entry.conversation.group.clone());
-                self.settle_in(entry, group);
-                if otherwise == Otherwise::Wait || self.select(entry, Some(Cause::Start), now).is_some() {
-                    return true;
-                }
-                (entry.group, entry.conversation.group) = before;
-                false
+                self.settle_in(entry, group, now);
+                otherwise == Otherwise::Wait || self.select(entry, Some(Cause::Start), now).is_some()
             }
             Target::Agent(account) => {
                 let Some(agent) = self.agent_of(account) else { return false };
                 let group = settings.and_then(|group| self.group_of(entry.desk, group)).unwrap_or(default);
-                let before = (entry.group, entry.conversation.group.clone());
-                self.settle_in(entry, group);
+                self.settle_in(entry, group, now);
                 let offline = self.agents[agent].status_for(entry.desk) == Status::Offline;
                 let there = !offline && seller.agents.get(account).is_some_and(|a| a.in_force(now));
-                let takes = self.may_take_alone(agent, entry, Bars::default(), now).is_some();
-                if takes || (otherwise == Otherwise::Wait && there) {
-                    entry.conversation.bound = Some(Bound { agent: account.clone(), waits: true });
-                    return true;
+                let takes = self.may_take_alone(agent, entry, now).is_some();
+                if !takes && (otherwise == Otherwise::Next || !there) {
+                    return false;
                 }
-                (entry.group, entry.conversation.group) = before;
-                false
+                entry.conversation.bound = Some(Bound { agent: account.clone(), waits: true });
+                true
             }
         }
     }
 
     /// The conversation has the settings of this group.
-    pub(super) fn settle_in(&self, entry: &mut Entry, group: usize) {
+    pub(super) fn settle_in(&self, entry: &mut Entry, group: usize, now: Timestamp) {
         entry.group = group;
         entry.conversation.group = self.group_id(entry.desk, group).clone();
+        entry.due = self.due_by(entry, now);
     }
 
     /// Keeps the conversation for its recent agent for a while, if only its capacity is in the way and the group
@@ -110,35 +104,34 @@ impl Domain {
     }
 
     /// What no binding can decide: that nobody is there, or that the queue is full.
-    pub(super) fn must_leave(&self, entry: &Entry, fresh: Option<&Fresh>) -> Option<LeftReason> {
+    pub(super) fn must_leave(&self, entry: &Entry, fresh: Option<&Fresh>, now: Timestamp) -> Option<LeftReason> {
         use super::select::Presence;
 
         if fresh.is_some_and(|fresh| fresh.leave.is_some()) {
             return Some(LeftReason::Binding);
         }
         let group = self.desks[entry.desk].config(entry.group);
-        match self.presence(entry) {
-            Presence::Away if group.when_all_away == crate::directory::WhenAllAway::LeaveMessage => {
-                return Some(LeftReason::NobodyOnline);
-            }
-            Presence::Nobody if self.last_resort(entry.desk).is_none() && !self.waits_for_somebody(entry) => {
-                return Some(LeftReason::NobodyOnline);
-            }
-            _ => {}
+        let nobody = match self.presence(entry) {
+            Presence::Away => group.when_all_away == crate::directory::WhenAllAway::LeaveMessage,
+            Presence::Nobody => self.last_resort(entry.desk).is_none(),
+            Presence::Online | Presence::Grace => false,
+        };
+        if nobody && !self.waits_for_somebody(entry, now) {
+            return Some(LeftReason::NobodyOnline);
         }
         let counted = self.desks[entry.desk].groups[entry.group].counted;
-        let full =
-            fresh.is_some() && entry.conversation.counted && group.queue_limit > 0 && counted > group.queue_limit;
+        let full = fresh.is_some_and(|fresh| fresh.cause.enters())
+            && entry.conversation.counted
+            && group.queue_limit > 0
+            && counted > group.queue_limit;
         full.then_some(LeftReason::QueueFull)
     }
 
     /// Whether it waits for a bound agent outside its group who is there.
-    fn waits_for_somebody(&self, entry: &Entry) -> bool {
+    fn waits_for_somebody(&self, entry: &Entry, now: Timestamp) -> bool {
         let bound = entry.conversation.bound.as_ref().filter(|bound| bound.waits);
         let agent = bound.and_then(|bound| self.agent_of(&bound.agent));
-        agent.is_some_and(|agent| {
-            self.agents[agent].reach(entry.desk, Timestamp::ZERO) != super::super::agent::Reach::Absent
-        })
+        agent.is_some_and(|agent| self.agents[agent].reach(entry.desk, now) != super::super::agent::Reach::Absent)
     }
 }
 

@@ -4,7 +4,7 @@
 use super::availability::{Bars, Through};
 use super::{Cause, Domain, Entry};
 use crate::directory::{RecentWhenFull, Strategy, WhenAllAway};
-use crate::model::{AccountId, Timestamp};
+use crate::model::{AccountId, Status, Timestamp};
 use crate::routing::event::GroupRow;
 use crate::routing::index::{active_key, loaded_key, tier_key};
 
@@ -31,6 +31,11 @@ pub(super) enum How {
 }
 
 impl How {
+    /// Whether it is given without being asked, whatever the group says.
+    pub(super) const fn gives(self) -> bool {
+        matches!(self, Self::Main | Self::Returned)
+    }
+
     /// The step and its outcome, by their names in the trace.
     pub(super) const fn step(self) -> (&'static str, &'static str) {
         match self {
@@ -61,21 +66,22 @@ impl Domain {
         let pick = |agent, through, how| Some(Pick { agent, through, runner_up: None, how });
         if entering == Some(Cause::Reopen)
             && let Some(agent) = conversation.held.last().and_then(|last| self.agent_of(last))
-            && let Some(through) = self.may_take_alone(agent, entry, Bars::default(), now)
+            && let Some(through) = self.may_take_alone(agent, entry, now)
         {
             return pick(agent, through, How::Returned);
         }
         if conversation.recent_until.is_some() {
-            let (agent, through, _) = self.recent(entry, now)?;
-            return self.bars_for(agent, entry, through, now).is_empty().then(|| pick(agent, through, How::Recent))?;
+            let (agent, through, bars) = self.recent(entry, now)?;
+            return bars.is_empty().then(|| pick(agent, through, How::Recent))?;
         }
         if let Some(bound) = conversation.bound.as_ref().filter(|bound| bound.waits) {
             let agent = self.agent_of(&bound.agent)?;
-            let through = self.may_take_alone(agent, entry, Bars::default(), now)?;
+            let through = self.may_take_alone(agent, entry, now)?;
             return pick(agent, through, How::Bound);
         }
         if let Some((agent, through, bars)) = self.recent(entry, now)
-            && (bars.is_empty() || (entering.is_some() && self.may_exceed(agent, entry, through, bars, now)))
+            && (bars.is_empty()
+                || (entering.is_some_and(Cause::enters) && self.may_exceed(agent, entry, through, bars, now)))
         {
             return pick(agent, through, How::Recent);
         }
@@ -102,9 +108,10 @@ impl Domain {
     }
 
     /// The main account, where it is the last resort and there.
-    pub(super) fn last_resort(&self, desk: usize) -> Option<usize> {
-        let desk = &self.desks[desk];
-        desk.main.filter(|main| desk.seller.main_account_fallback && self.is_online(*main))
+    pub(super) fn last_resort(&self, at: usize) -> Option<usize> {
+        let desk = &self.desks[at];
+        let there = |main: &usize| self.is_online(*main) && self.agents[*main].status_for(at) == Status::Online;
+        desk.main.filter(|main| desk.seller.main_account_fallback && there(main))
     }
 
     fn select_where_nobody_is(&self, entry: &Entry, now: Timestamp) -> Option<Pick> {
@@ -151,9 +158,9 @@ impl Domain {
     }
 
     /// One certain agent: through its membership, or through none.
-    pub(super) fn may_take_alone(&self, agent: usize, entry: &Entry, ignore: Bars, now: Timestamp) -> Option<Through> {
+    pub(super) fn may_take_alone(&self, agent: usize, entry: &Entry, now: Timestamp) -> Option<Through> {
         let own = self.member_of(agent, entry.desk, entry.group).map(|member| (entry.group, member));
-        self.bars_for(agent, entry, own, now).without(ignore).is_empty().then_some(own)
+        self.bars_for(agent, entry, own, now).is_empty().then_some(own)
     }
 
     /// Selection within one group, by its strategy.
@@ -212,8 +219,9 @@ impl Domain {
 
     /// How the rotation of the group moves on when this member is chosen from those who may take the conversation.
     /// Smooth weighted round robin, as nginx has it: each candidate gains its weight, the chosen loses their sum.
-    pub(super) fn rotation(&self, entry: &Entry, through: Through, now: Timestamp) -> Option<GroupRow> {
-        let (group, chosen) = through?;
+    pub(super) fn rotation(&self, entry: &Entry, pick: &Pick, now: Timestamp) -> Option<GroupRow> {
+        let (group, chosen) = pick.through?;
+        let ignore = if pick.how == How::Away { Bars::AWAY } else { Bars::default() };
         let strategy = self.strategy(entry.desk, group);
         if !matches!(strategy, Strategy::RoundRobin | Strategy::Weighted) {
             return None;
@@ -225,7 +233,7 @@ impl Domain {
             let tier = state.members[chosen].tier;
             let mut total = 0;
             for (at, member) in state.members.iter().enumerate() {
-                let may = self.bars_for(member.agent, entry, Some((group, at)), now).without(Bars::AWAY).is_empty();
+                let may = self.bars_for(member.agent, entry, Some((group, at)), now).without(ignore).is_empty();
                 if member.tier == tier && (may || at == chosen) {
                     row.weights[at].1 += member.weight;
                     total += member.weight;

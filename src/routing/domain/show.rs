@@ -184,20 +184,20 @@ impl Domain {
         let mut decision = self.trace(&entry, &fresh, pick.as_ref(), true, now);
         decision.chosen.state = match &pick {
             Some(pick) => {
-                let asks = desk.config(entry.group).assignment == crate::directory::Assignment::Offer
-                    && pick.how != super::select::How::Main;
+                let asks =
+                    desk.config(entry.group).assignment == crate::directory::Assignment::Offer && !pick.how.gives();
                 if asks { State::Offered } else { State::Active }
             }
-            None if self.would_leave(&entry, &fresh) => State::LeftMessage,
+            None if self.would_leave(&entry, &fresh, now) => State::LeftMessage,
             None => State::Queued,
         };
         Ok(Answer::Ready(Outcome::Decision(Arc::new(decision))))
     }
 
-    fn would_leave(&self, entry: &Entry, fresh: &super::Fresh) -> bool {
+    fn would_leave(&self, entry: &Entry, fresh: &super::Fresh, now: Timestamp) -> bool {
         let limit = self.desks[entry.desk].config(entry.group).queue_limit;
         let full = limit > 0 && self.desks[entry.desk].groups[entry.group].counted >= limit;
-        full || self.must_leave(entry, Some(fresh)).is_some_and(|reason| reason != LeftReason::QueueFull)
+        full || self.must_leave(entry, Some(fresh), now).is_some_and(|reason| reason != LeftReason::QueueFull)
     }
 }
 

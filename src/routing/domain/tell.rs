@@ -84,7 +84,8 @@ impl Domain {
             }
             Event::Paused { agent, seller, status, .. } => {
                 let Some(desk) = self.desk_at.get(seller).copied() else { return };
-                let status = status.unwrap_or(crate::model::Status::Online);
+                let own = self.agent_of(agent).map(|agent| self.agents[agent].status);
+                let status = status.or(own).unwrap_or(crate::model::Status::Offline);
                 let cause = crate::routing::PresenceCause::Paused;
                 let notice = Notice::Presence { agent: agent.clone(), status, cause, seller: Some(seller.clone()) };
                 self.tell_presence(desk, agent, notice, run);
@@ -96,20 +97,6 @@ impl Domain {
             | Event::Readmitted { .. }
             | Event::Rated { .. }
             | Event::BuyerSeen { .. } => {}
-        }
-        self.record_decision(change, run);
-    }
-
-    /// A decision is a record of its own, behind what it decided.
-    fn record_decision(&self, change: &Change, run: &mut Run) {
-        let id = match &change.event {
-            Event::Offered { conversation, .. }
-            | Event::Assigned { conversation, .. }
-            | Event::Left { conversation, .. } => *conversation,
-            _ => return,
-        };
-        if let Some(decision) = &change.decision {
-            run.events.push(Event::Decided { conversation: id, decision: Arc::new((**decision).clone()) });
         }
     }
 

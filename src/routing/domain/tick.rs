@@ -34,28 +34,20 @@ impl Domain {
     fn conversation_due(&mut self, id: ConversationId, now: Timestamp, run: &mut Run) {
         let Some(entry) = self.conversations.get(&id) else { return };
         match entry.conversation.state {
-            State::Queued => self.queued_due(id, now, run),
+            State::Queued | State::LeftMessage => self.waiting_due(id, now, run),
             State::Offered => self.offer_due(id, now, run),
             State::Active => self.active_due(id, now, run),
-            State::LeftMessage | State::Closed => {}
+            State::Closed => {}
         }
         self.arm_conversation(id);
     }
 
-    fn queued_due(&mut self, id: ConversationId, now: Timestamp, run: &mut Run) {
+    fn waiting_due(&mut self, id: ConversationId, now: Timestamp, run: &mut Run) {
         let entry = &self.conversations[&id];
-        let (config, conversation) = (self.desks[entry.desk].config(entry.group), &entry.conversation);
+        let conversation = &entry.conversation;
         let past = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
-        let since = conversation.waiting_since;
-        let gone = conversation.buyer_gone_since.map(|gone| gone.max(since) + config.abandon_after);
-        let ends = if past(gone) {
-            Some((LeftReason::Abandoned, Cause::Abandoned))
-        } else if past(config.max_wait.map(|wait| since + wait)) {
-            Some((LeftReason::Timeout, Cause::MaxWait))
-        } else {
-            None
-        };
         let (recent, pause) = (past(conversation.recent_until), past(conversation.pause_until));
+        let ends = self.has_waited(entry, now).filter(|_| conversation.state == State::Queued);
         if let Some((reason, cause)) = ends {
             let change = self.leave(entry, reason, &Fresh::new(cause), now);
             self.happen(change, now, run);
@@ -66,7 +58,7 @@ impl Domain {
         self.mark_due(id, now);
         self.link(id);
         if self.conversations[&id].due != due {
-            self.work.look.insert(id);
+            self.look_again(id);
         }
         if recent {
             self.happen(Change::new(Event::RecentWaitEnded { conversation: id }, Cause::RecentWait), now, run);
@@ -78,8 +70,19 @@ impl Domain {
     }
 
     fn offer_due(&mut self, id: ConversationId, now: Timestamp, run: &mut Run) {
+        if self.conversations[&id].conversation.pause_until.is_some_and(|until| until <= now) {
+            let event = Event::RoundEnded { conversation: id, pause_until: None };
+            self.happen(Change::new(event, Cause::OfferTimeout), now, run);
+        }
         let entry = &self.conversations[&id];
         if entry.conversation.offer_until.is_none_or(|until| until > now) {
+            let gone = self.has_waited(entry, now).filter(|(reason, _)| *reason == LeftReason::Abandoned);
+            if let Some((reason, cause)) = gone.filter(|_| entry.conversation.left.is_none()) {
+                let change = self.end_offer(id, OfferEnd::Withdrawn, None, now);
+                self.happen(change, now, run);
+                let change = self.leave(&self.conversations[&id], reason, &Fresh::new(cause), now);
+                self.happen(change, now, run);
+            }
             return;
         }
         let missed_offers = self.desks[entry.desk].config(entry.group).missed_offers;
@@ -134,8 +137,8 @@ impl Domain {
         {
             self.tell_overdue(id, level, now.since(late), run);
         }
-        if unanswered {
-            self.work.evict.push((id, Cause::Unanswered));
+        if let Some(change) = self.evict(id, Cause::Unanswered, now).filter(|_| unanswered) {
+            self.happen(change, now, run);
         }
     }
 
@@ -157,15 +160,16 @@ impl Domain {
         self.end_wrap_ups(agent, now);
         // A spacing may have ended: what it can be given is looked at.
         self.work.agents.insert(agent);
-        self.arm_agent(agent);
+        self.arm_agent(agent, now);
     }
 
     /// A certification has ended: what is suspended by it is routed anew.
     fn desk_due(&mut self, desk: usize, now: Timestamp) {
         for agent in self.desks[desk].agents.clone() {
-            self.refresh_reach(agent, now);
+            self.reached(agent, now);
             let suspended = self.agents[agent].post(desk).is_some_and(|post| now >= post.in_force_until);
             if suspended {
+                self.desks[desk].subscribers.retain(|subscriber| *subscriber != self.agents[agent].account);
                 self.withdraw_offers(agent, Some(desk));
                 let held = self.agents[agent].holds.iter().copied();
                 let held = held.filter(|id| self.conversations.get(id).is_some_and(|entry| entry.desk == desk));

@@ -6,7 +6,7 @@ use super::availability::Bars;
 use super::select::{Pick, Presence};
 use super::{Domain, Entry, Fresh};
 use crate::directory::Strategy;
-use crate::model::{State, Timestamp};
+use crate::model::{GroupId, State, Timestamp};
 use crate::routing::decision::{Candidate, Cause, Chosen, Decision, Step};
 
 /// How many candidates a recorded trace lists.
@@ -142,11 +142,28 @@ impl Domain {
 
     /// The trace of one who was named rather than chosen.
     pub(super) fn trace_named(&self, entry: &Entry, cause: Cause, pick: &Pick, now: Timestamp) -> Decision {
+        let via = pick.through.map(|(group, _)| self.desks[entry.desk].config(group).id.clone());
+        self.trace_given(entry, cause, (cause.name(), "given"), pick.agent, via, now)
+    }
+
+    /// The trace of one who was asked and says yes.
+    pub(super) fn trace_accepted(&self, entry: &Entry, cause: Cause, agent: usize, now: Timestamp) -> Decision {
+        self.trace_given(entry, cause, ("offer", "accepted"), agent, entry.conversation.via.clone(), now)
+    }
+
+    fn trace_given(
+        &self,
+        entry: &Entry,
+        cause: Cause,
+        (step, outcome): (&'static str, &'static str),
+        agent: usize,
+        via: Option<GroupId>,
+        now: Timestamp,
+    ) -> Decision {
         let mut decision = self.trace(entry, &Fresh::new(cause), None, false, now);
-        decision.steps =
-            vec![Step { step: cause.name(), outcome: "given", group: None, agent: Some(self.account(pick.agent)) }];
-        decision.chosen.agent = Some(self.account(pick.agent));
-        decision.chosen.via = pick.through.map(|(group, _)| self.desks[entry.desk].config(group).id.clone());
+        decision.steps = vec![Step { step, outcome, group: via.clone(), agent: Some(self.account(agent)) }];
+        decision.chosen.agent = Some(self.account(agent));
+        decision.chosen.via = via;
         decision.chosen.state = State::Active;
         decision
     }
