@@ -5,6 +5,7 @@ mod body;
 mod envelope;
 mod error;
 mod event;
+mod identity;
 mod method;
 mod object;
 mod openrpc;
@@ -16,8 +17,9 @@ mod text;
 pub use envelope::{Faulty, Incoming, Request, parse};
 pub use error::{Kind, RpcError, Undone};
 pub use event::{config_changed, draining, event, expiring};
+pub use identity::{Identity, Membership, TargetAgent, TargetGroup, Targets};
 pub use method::{Call, ListCall, Open, Range, StartCall, Supposed, WhereTo, parse_call};
-pub use object::{Identity, Membership, ServerLimits};
+pub use object::ServerLimits;
 pub use openrpc::document;
 pub use params::{Client, Visitor};
 pub use reply::{

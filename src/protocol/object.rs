@@ -421,31 +421,6 @@ impl<'a> Decision<'a> {
     }
 }
 
-/// Who a session is.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[expect(missing_docs, reason = "the protocol's own names")]
-pub struct Identity {
-    pub role: &'static str,
-    pub id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Whoever is staff: the sellers that authorise it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sellers: Option<Vec<Membership>>,
-}
-
-/// What an account is for one seller.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[expect(missing_docs, reason = "the protocol's own names")]
-pub struct Membership {
-    pub seller: String,
-    pub name: String,
-    pub role: String,
-    pub scopes: Vec<&'static str>,
-    pub groups: Vec<String>,
-    pub in_force: bool,
-}
-
 /// The limits that a client has to know.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the protocol's own names")]

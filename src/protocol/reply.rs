@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::object::{At, Conversation, Decision, Desk, Identity, ServerLimits, Shown};
+use super::identity::Identity;
+use super::object::{At, Conversation, Decision, Desk, ServerLimits, Shown};
 use super::text::{write_number, write_time};
 use super::{Class, RpcError, Undone, event};
 use crate::model::{ConversationId, SessionId, Status, Timestamp};

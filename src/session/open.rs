@@ -11,8 +11,9 @@ use super::wire::Wire;
 use super::{Opened, Session};
 use crate::auth::Identity;
 use crate::delivery::{Peer, ReplyTo};
-use crate::model::{BuyerKey, Caller};
-use crate::policy::Method;
+use crate::directory::{Directory, Group, Seller};
+use crate::model::{AccountId, BuyerKey, Caller, Timestamp};
+use crate::policy::{Method, Scope};
 use crate::protocol::{self, Call, Class, Faulty, Incoming, Open, Request, RpcError};
 use crate::routing::Profile;
 
@@ -218,31 +219,36 @@ impl Session {
         let name = identity.name.as_ref().map(ToString::to_string);
         match &identity.caller {
             Caller::Buyer { key, .. } => {
-                protocol::Identity { role: "buyer", id: key.sub.to_string(), name, sellers: None }
+                protocol::Identity { role: "buyer", id: key.sub.to_string(), name, capacity: None, sellers: None }
             }
             Caller::Operator { sub } => {
-                protocol::Identity { role: "operator", id: sub.to_string(), name, sellers: None }
+                protocol::Identity { role: "operator", id: sub.to_string(), name, capacity: None, sellers: None }
             }
             Caller::Staff { account, sellers } => {
                 let allowed =
                     |seller: &crate::model::SellerId| sellers.as_ref().is_none_or(|sellers| sellers.contains(seller));
                 let serving = directory.sellers.values().filter(|seller| allowed(&seller.id)).filter_map(|seller| {
                     let authorization = seller.agents.get(account)?;
-                    let member = |group: &&crate::directory::Group| {
-                        group.members.iter().any(|member| member.account == *account)
-                    };
+                    let member = |group: &&Group| group.members.iter().any(|member| member.account == *account);
+                    let scopes = authorization.scopes_at(now);
+                    let hands_on = scopes.has(Scope::Transfer) || scopes.has(Scope::Assign);
                     Some(protocol::Membership {
                         seller: seller.id.to_string(),
                         name: seller.name.to_string(),
                         role: authorization.role.to_string(),
-                        scopes: authorization.scopes_at(now).iter().map(crate::policy::Scope::name).collect(),
+                        scopes: scopes.iter().map(Scope::name).collect(),
                         groups: seller.groups.iter().filter(member).map(|group| group.id.to_string()).collect(),
                         in_force: authorization.in_force(now),
+                        transfer_to: hands_on.then(|| targets(&directory, seller, now)),
                     })
                 });
                 let name = directory.name_of(account).map(ToString::to_string).or(name);
                 let sellers = Some(serving.collect());
-                protocol::Identity { role: "staff", id: account.to_string(), name, sellers }
+                let own = directory.capacity_of(account);
+                let posts = directory.sellers.values().filter_map(|seller| seller.agents.get(account));
+                let over_all = posts.map(|given| given.capacity.unwrap_or(own)).fold(0, u32::saturating_add);
+                let capacity = Some(own.min(over_all));
+                protocol::Identity { role: "staff", id: account.to_string(), name, capacity, sellers }
             }
         }
     }
@@ -251,6 +257,22 @@ impl Session {
 fn limited(wait: Duration) -> RpcError {
     let wait = wait.max(Duration::from_millis(1));
     RpcError::rate_limited(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The groups of a seller, and everybody it may give a conversation.
+fn targets(directory: &Directory, seller: &Seller, now: Timestamp) -> protocol::Targets {
+    let group = |group: &Group| protocol::TargetGroup { group: group.id.to_string(), name: group.name.to_string() };
+    let agent = |account: &AccountId| protocol::TargetAgent {
+        sub_account: account.to_string(),
+        name: directory.name_of(account).map_or_else(|| account.to_string(), ToString::to_string),
+    };
+    let receiving = seller.agents.iter().filter(|(_, given)| given.scopes_at(now).has(Scope::Receive));
+    let mut accounts: Vec<_> = receiving.map(|(account, _)| account).collect();
+    accounts.sort();
+    protocol::Targets {
+        groups: seller.groups.iter().map(group).collect(),
+        sub_accounts: accounts.into_iter().map(agent).collect(),
+    }
 }
 
 /// A buyer as its token describes it; whoever else calls has none.

@@ -65,7 +65,9 @@ async fn a_session_opens_once_and_says_everything_that_a_client_needs() {
     assert_eq!(of("seller"), ["tea", "tin"]);
     assert_eq!(of("groups"), [json!(["asks"]), json!(["g"])]);
     assert_eq!(of("in_force"), [true, true]);
-    assert_eq!(members(&sellers[0]), ["groups", "in_force", "name", "role", "scopes", "seller"]);
+    assert_eq!(members(&sellers[0]), ["groups", "in_force", "name", "role", "scopes", "seller", "transfer_to"]);
+    let groups = sellers[0]["transfer_to"]["groups"].as_array().unwrap();
+    assert!(groups.contains(&json!({"group": "asks", "name": "asks"})), "{groups:?}");
     assert_eq!(main.opened["identity"]["sellers"][0]["role"], "seller");
     assert_eq!(main.opened["status"], "away");
 }

@@ -1,0 +1,59 @@
+//! Who a session is, as the reply to `session.open` says it.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Who a session is.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[expect(missing_docs, reason = "the protocol's own names")]
+pub struct Identity {
+    pub role: &'static str,
+    pub id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Whoever is staff: how many conversations it may hold at once, over all sellers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u32>,
+    /// Whoever is staff: the sellers that authorise it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sellers: Option<Vec<Membership>>,
+}
+
+/// What an account is for one seller.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[expect(missing_docs, reason = "the protocol's own names")]
+pub struct Membership {
+    pub seller: String,
+    pub name: String,
+    pub role: String,
+    pub scopes: Vec<&'static str>,
+    pub groups: Vec<String>,
+    pub in_force: bool,
+    /// By name, to whom it may hand conversations on; absent where it may not. Who of them is free is the desk's to tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer_to: Option<Targets>,
+}
+
+/// The groups and the people of a seller.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[expect(missing_docs, reason = "the protocol's own names")]
+pub struct Targets {
+    pub groups: Vec<TargetGroup>,
+    pub sub_accounts: Vec<TargetAgent>,
+}
+
+/// A group that may be given conversations.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[expect(missing_docs, reason = "the protocol's own names")]
+pub struct TargetGroup {
+    pub group: String,
+    pub name: String,
+}
+
+/// An agent that may be given conversations.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[expect(missing_docs, reason = "the protocol's own names")]
+pub struct TargetAgent {
+    pub sub_account: String,
+    pub name: String,
+}
