@@ -1,6 +1,5 @@
 //! The pages as the public listener serves them: files, headers that keep strangers out, tokens for trying it out.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -28,9 +27,14 @@ pub(super) fn page(path: &str, query: &str, site: &Site) -> Option<Reply> {
         path => path.strip_prefix("/assets/")?,
     };
     let page = pages::file(name)?;
-    let embedders = if path == "/buyer" { embedders(query, site) } else { None };
-    let policy = format!("{POLICY}{}", embedders.as_deref().unwrap_or("'none'"));
-    let mut reply = plain(StatusCode::OK, page.bytes.into_owned());
+    let shop = if path == "/buyer" { shop_of(query, site) } else { None };
+    let embedders = shop.as_ref().map_or("", |shop| &shop.embedders);
+    let policy = format!("{POLICY}{}", if embedders.is_empty() { "'none'" } else { embedders });
+    let bytes = match &shop {
+        Some(shop) => shop.named(&page.bytes).into_bytes(),
+        None => page.bytes.into_owned(),
+    };
+    let mut reply = plain(StatusCode::OK, bytes);
     let headers = reply.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(page.kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
@@ -41,15 +45,37 @@ pub(super) fn page(path: &str, query: &str, site: &Site) -> Option<Reply> {
     Some(reply)
 }
 
-/// The origins that may embed the chat of the seller that a query names.
-fn embedders(query: &str, site: &Site) -> Option<String> {
+/// What the buyer's page is told of the seller whose chat it is.
+struct Shop {
+    seller: String,
+    name: String,
+    /// The origins of the pages that may hold the chat in a frame.
+    embedders: String,
+}
+
+fn shop_of(query: &str, site: &Site) -> Option<Shop> {
     let directory = site.dispatch.table.directory();
     let seller = query.split('&').find_map(|pair| match pair.split_once('=')? {
         ("seller", id) => directory.sellers.get(id),
         ("shop", id) => directory.entries.get(id).and_then(|seller| directory.sellers.get(seller)),
         _ => None,
     })?;
-    (!seller.origins.is_empty()).then(|| seller.origins.join(" "))
+    Some(Shop { seller: seller.id.to_string(), name: seller.name.to_string(), embedders: seller.origins.join(" ") })
+}
+
+impl Shop {
+    /// The page with the shop's name in it, so that it stands there before anything is asked.
+    fn named(&self, page: &[u8]) -> String {
+        let (seller, name) = (escaped(&self.seller), escaped(&self.name));
+        let head = format!(
+            "<title>{name}</title>\n<meta name=\"seller\" content=\"{seller}\">\n<meta name=\"shop\" content=\"{name}\">"
+        );
+        String::from_utf8_lossy(page).replacen("<title>Chat</title>", &head, 1)
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// Tokens for every account and a buyer of every shop: to somebody on the same machine, and to nobody through a proxy.
@@ -58,35 +84,47 @@ pub(super) fn dev(headers: &HeaderMap, ip: IpAddr, site: &Site) -> Option<Reply>
     if !site.settings.dev_tokens || !at_hand {
         return None;
     }
+    let mut reply = json(StatusCode::OK, tokens(site).to_string());
+    reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Some(reply)
+}
+
+fn tokens(site: &Site) -> serde_json::Value {
     let directory = site.dispatch.table.directory();
     let expires_at = site.dispatch.clock.now() + DEV_TTL;
     let mint = |role, sub: &str| site.keys.mint(&Claims::new(role, sub, expires_at)).unwrap_or_default();
-    let mains = directory.sellers.values().map(|seller| {
-        let token = mint(Role::Staff, seller.account.as_str());
-        serde_json::json!({ "id": seller.account, "name": seller.name, "role": "seller", "token": token, "seller": seller.id })
-    });
-    let staff = directory.sub_accounts.values().map(|sub_account| {
-        let id = &sub_account.id;
-        let seller = directory.sellers.values().find(|seller| seller.agents.contains_key(id));
-        let role = seller.and_then(|seller| seller.agents.get(id)).map(|authorization| authorization.role.clone());
+    let mut sellers: Vec<_> = directory.sellers.values().collect();
+    sellers.sort_by(|one, other| one.id.cmp(&other.id));
+    let shops = sellers.into_iter().enumerate().map(|(number, seller)| {
+        let mut staff: Vec<_> = seller.agents.iter().filter(|(id, _)| **id != seller.account).collect();
+        staff.sort_by_key(|(id, _)| *id);
+        let staff = staff.into_iter().map(|(id, authorization)| (id, &*authorization.role));
+        let accounts = std::iter::once((&seller.account, "seller")).chain(staff).map(|(id, role)| {
+            let name = directory.name_of(id).map_or(&*seller.name, |name| &**name);
+            serde_json::json!({ "id": id, "name": name, "role": role, "token": mint(Role::Staff, id.as_str()) })
+        });
         serde_json::json!({
-            "id": id,
-            "name": sub_account.name,
-            "role": role,
-            "token": mint(Role::Staff, id.as_str()),
-            "seller": seller.map(|seller| &seller.id),
+            "seller": seller.id,
+            "name": seller.name,
+            "shop": seller.shop,
+            "token": mint(Role::Buyer, &format!("buyer-{}", number + 1)),
+            "accounts": accounts.collect::<Vec<_>>(),
         })
     });
-    let accounts: Vec<_> = mains.chain(staff).collect();
-    let shops = directory.sellers.values().enumerate().map(|(number, seller)| {
-        let mut sub = String::from("buyer-");
-        let _ = write!(sub, "{}", number + 1);
-        let token = mint(Role::Buyer, &sub);
-        serde_json::json!({ "seller": seller.id, "name": seller.name, "shop": seller.shop, "token": token })
-    });
-    let shops: Vec<_> = shops.collect();
-    let ways = serde_json::json!({ "accounts": accounts, "shops": shops, "visitors": site.settings.visitors });
-    let mut reply = json(StatusCode::OK, ways.to_string());
-    reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Some(reply)
+    serde_json::json!({ "shops": shops.collect::<Vec<_>>(), "visitors": site.settings.visitors })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shop_s_name_is_text_in_the_page() {
+        let shop = Shop { seller: "tea".into(), name: "<b>Lin & \"sons\"".into(), embedders: String::new() };
+
+        let page = shop.named(b"<head><title>Chat</title></head>");
+
+        assert!(page.contains("<title>&lt;b&gt;Lin &amp; &quot;sons&quot;</title>"), "{page}");
+        assert!(page.contains("content=\"tea\""), "{page}");
+    }
 }
