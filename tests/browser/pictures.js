@@ -152,7 +152,7 @@ await wen.setViewportSize({ width: 1440, height: 860 });
 await wen.getByRole("tab", { name: /Queue/ }).click();
 await wen.getByRole("option").first().click();
 await picture(wen, "console-queue");
-await wen.getByRole("tab", { name: /All/ }).click();
+await wen.getByRole("tab", { name: /Active/ }).click();
 await wen.getByRole("option").first().click();
 await wen.waitForTimeout(500);
 await picture(wen, "console-all");

@@ -9,8 +9,9 @@ import { Thread, catchUp, readOlder } from "../shared/thread.js";
 const NEW = "new";
 
 export class Chat {
-  constructor({ place, credentials, changed, events }) {
+  constructor({ place, seller, credentials, changed, events }) {
     this.place = place;
+    this.seller = seller;
     this.credentials = credentials;
     this.changed = batched(changed);
     this.events = events;
@@ -76,19 +77,9 @@ export class Chat {
     this.thread.loaded = true;
   }
 
-  /** A buyer of several shops sees only the one that this page is for, as far as the page can tell. */
+  /** A buyer of several shops sees only the one that this page is for. */
   #isHere(conversation) {
-    if (this.place.seller) return conversation.seller === this.place.seller;
-    const seller = this.sellerHere();
-    return seller ? conversation.seller === seller : true;
-  }
-
-  sellerHere() {
-    try {
-      return localStorage.getItem(`fenliu.seller.${this.place.shop}`);
-    } catch {
-      return null;
-    }
+    return conversation.seller === this.seller;
   }
 
   async #take(conversation) {
@@ -105,13 +96,6 @@ export class Chat {
   #keep(conversation) {
     if (this.conversation?.id === conversation.id && (conversation.rev ?? 0) < (this.conversation.rev ?? 0)) return;
     this.conversation = conversation;
-    if (this.place.shop) {
-      try {
-        localStorage.setItem(`fenliu.seller.${this.place.shop}`, conversation.seller);
-      } catch {
-        // The next visit looks at all conversations instead.
-      }
-    }
     this.changed();
   }
 

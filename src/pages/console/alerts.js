@@ -24,9 +24,11 @@ export class Alerts {
   #audio = null;
   #soundedAt = 0;
 
-  constructor({ store, show }) {
+  /** `listInSight()` says whether a new row would be seen without a word. */
+  constructor({ store, show, listInSight }) {
     this.store = store;
     this.show = show;
+    this.listInSight = listInSight;
     this.sound = setting("sound", "on") === "on";
     this.desktop = setting("desktop", "off") === "on";
     store.on(["list"], () => this.#title());
@@ -61,7 +63,7 @@ export class Alerts {
   assigned(record, cause) {
     this.#play("assigned");
     this.#notify(record, t("alert.assigned", { name: buyerName(record.conversation, short) }), word("cause", cause));
-    if (record.id !== this.store.selected) {
+    if (record.id !== this.store.selected && !this.listInSight()) {
       toast(t("alert.assigned", { name: buyerName(record.conversation, short) }), {
         action: { label: t("alert.open"), run: () => this.show(record.id) },
       });

@@ -13,6 +13,7 @@ import { signIn } from "./views/signin.js";
 import { english } from "./words/en.js";
 import { chinese } from "./words/zh.js";
 
+const PHONE = matchMedia("(max-width: 760px)");
 const TOKEN_KEY = "fenliu.console.token";
 
 addWords({ en: english, zh: chinese });
@@ -42,7 +43,11 @@ function run(token, fragment) {
     app.go("chat");
     return app.actions.show(id);
   };
-  app.alerts = new Alerts({ store, show: app.show });
+  app.alerts = new Alerts({
+    store,
+    show: app.show,
+    listInSight: () => app.view === "chat" && (!PHONE.matches || !store.selected),
+  });
   app.session = new Session({
     store,
     token,
@@ -88,7 +93,7 @@ function run(token, fragment) {
     if (record && app.view === "chat") app.session.markRead(record);
   });
   addEventListener("popstate", () => {
-    if (store.selected && matchMedia("(max-width: 760px)").matches) app.actions.show(null);
+    if (store.selected && PHONE.matches) app.actions.show(null);
   });
   app.draw();
   app.session.start();

@@ -62,7 +62,7 @@ export class Store {
   /** Whether we may do something for a seller. A suspended authorization gives only what its own history allows. */
   may(sellerId, scope) {
     const seller = this.seller(sellerId);
-    return Boolean(seller && seller.in_force !== false && scopeHeld(seller, scope));
+    return Boolean(seller?.in_force && seller.scopes.includes(scope));
   }
 
   sellersWith(scope) {
@@ -120,15 +120,9 @@ export class Store {
     return held;
   }
 
-  /** Capacity as the desks or the session say it; null while unknown. */
+  /** How many conversations one may hold at once, over all sellers; null while unknown. */
   capacity() {
-    if (this.identity?.capacity) return this.identity.capacity;
-    let capacity = null;
-    for (const desk of this.desks.values()) {
-      const mine = desk.view?.agents.find((agent) => agent.sub_account === this.me);
-      if (mine) capacity = Math.max(capacity ?? 0, mine.capacity);
-    }
-    return capacity;
+    return this.identity?.capacity ?? null;
   }
 
   /** `overdue`, `warning` or null: how urgent the answer is. */
@@ -151,14 +145,14 @@ export class Store {
 
   groupName(sellerId, groupId) {
     if (!groupId) return "";
-    const group = this.desks.get(sellerId)?.view?.groups.find((one) => one.group === groupId);
-    return group?.name ?? ownGroupName(this.seller(sellerId), groupId) ?? groupId;
+    const known = this.desks.get(sellerId)?.view?.groups ?? this.seller(sellerId)?.transfer_to?.groups;
+    return known?.find((one) => one.group === groupId)?.name ?? groupId;
   }
 
   agentName(sellerId, id) {
     if (id === this.me) return this.identity.name ?? id;
-    const agent = this.desks.get(sellerId)?.view?.agents.find((one) => one.sub_account === id);
-    return agent?.name ?? id;
+    const known = this.desks.get(sellerId)?.view?.agents ?? this.seller(sellerId)?.transfer_to?.sub_accounts;
+    return known?.find((one) => one.sub_account === id)?.name ?? id;
   }
 }
 
@@ -183,16 +177,6 @@ function freshRecord(conversation) {
     waitingSince: null,
     preview: "idle",
   };
-}
-
-function scopeHeld(seller, scope) {
-  const short = scope.replace(/^conversation/, "");
-  return seller.scopes.includes(scope) || seller.scopes.includes(short);
-}
-
-function ownGroupName(seller, id) {
-  const own = seller?.groups?.find((group) => (group.group ?? group.id ?? group) === id);
-  return typeof own === "object" ? own.name : undefined;
 }
 
 export function isMine(store, record) {

@@ -84,7 +84,7 @@ export function tabSource(app) {
       for (const record of records) {
         if (previewing >= PREVIEWS_AT_ONCE) return;
         if (record.preview !== "idle" || record.thread.loaded || !(record.conversation.last_seq > 0)) continue;
-        if (record.conversation.agent?.id !== store.me || store.connection.state !== "open") continue;
+        if (!readable(store, record) || store.connection.state !== "open") continue;
         record.preview = "loading";
         previewing += 1;
         catchUp(record.thread, record.id, session.readQuietly, record.conversation.last_seq)
@@ -107,6 +107,13 @@ export function tabSource(app) {
 function requests(tab, sellers) {
   if (tab === "closed") return [{ state: "closed", limit: 50 }];
   return sellers.flatMap((seller) => STATES[tab].map((state) => ({ seller, state, limit: 100 })));
+}
+
+/** Whether the history may be read without asking in vain: what one holds, and what one's scopes open. */
+function readable(store, { conversation }) {
+  const { seller, group, agent } = conversation;
+  if (agent?.id === store.me || store.may(seller, "conversation.read.seller")) return true;
+  return store.may(seller, "conversation.read.group") && store.seller(seller).groups.includes(group);
 }
 
 /** Who waits longest for an answer first; then what moved last. */

@@ -8,7 +8,7 @@ import { clockTime, dayName, fullTime, t } from "./i18n.js";
 const SAME_BREATH_MS = 180000;
 
 /**
- * `own(message)` says which side it stands on, `name(message)` who wrote it, `older()` reads what was before,
+ * `own(message)` says which side it stands on, `name(message)` who wrote it ("" where the side says it), `older()` reads what was before,
  * `retry(id)` and `discard(id)` are for failed ones, `refusal(error)` says why.
  */
 export function messageLog({ own, name, older, retry, discard, refusal, label }) {
@@ -177,6 +177,7 @@ function bubble(item, { name, retry, discard, refusal }) {
   const note = message.visibility === "staff";
   const who = h("span.who", { dir: "auto" });
   const mark = h("span.mark");
+  const head = h("div.message-head", {}, note && h("span.note-label", {}, icon("note", 13), t("note.label")), who);
   const problem = h("div.problem", { hidden: true });
   const element = h(
     "article.message",
@@ -185,7 +186,7 @@ function bubble(item, { name, retry, discard, refusal }) {
         .filter(Boolean)
         .join(" "),
     },
-    h("div.message-head", {}, note && h("span.note-label", {}, icon("note", 13), t("note.label")), who),
+    head,
     h(
       "div.bubble",
       {},
@@ -194,7 +195,7 @@ function bubble(item, { name, retry, discard, refusal }) {
     ),
     problem,
   );
-  element.parts = { who, mark, problem };
+  element.parts = { head, who, mark, problem };
   element.tools = { name, retry, discard, refusal };
   return element;
 }
@@ -207,23 +208,15 @@ function systemLine(message) {
 
 function updateItem(element, item) {
   if (item.kind === "day" || !element.parts) return;
-  const { who, mark, problem } = element.parts;
+  const { head, who, mark, problem } = element.parts;
   const { name, retry, discard, refusal } = element.tools;
   element.classList.toggle("first", item.first);
   element.classList.toggle("pending", item.state === "sending");
   element.classList.toggle("failed", item.state === "failed");
-  setText(who, item.message.from.pending ? t("you") : name(item.message));
   const note = item.message.visibility === "staff";
-  const state =
-    item.mine && !note
-      ? item.state === "sent"
-        ? item.read
-          ? "read"
-          : "sent"
-        : item.state
-      : item.state === "sent"
-        ? ""
-        : item.state;
+  setText(who, item.message.from.pending ? "" : name(item.message));
+  show(head, note || (item.first && who.textContent !== ""));
+  const state = stateOf(item, note);
   if (mark.dataset.state !== state) {
     mark.dataset.state = state;
     fill(mark, markOf(state));
@@ -239,6 +232,13 @@ function updateItem(element, item) {
       h("button.link", { type: "button", on: { click: () => discard(item.message.client_id) } }, t("message.discard")),
     );
   } else if (!failed && problem.childElementCount > 0) problem.replaceChildren();
+}
+
+/** What stands beside the time: on the way, sent, read; nothing on what others wrote and on notes that have arrived. */
+function stateOf(item, note) {
+  if (item.state !== "sent") return item.state;
+  if (!item.mine || note) return "";
+  return item.read ? "read" : "sent";
 }
 
 function markOf(state) {

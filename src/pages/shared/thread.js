@@ -80,12 +80,12 @@ export class Thread {
     return oldest;
   }
 
-  /** The last message that both sides see, or null. */
-  lastShown() {
+  /** The last message that somebody wrote, notes included, or null. */
+  lastSpoken() {
     for (let index = this.messages.length - 1; index >= 0; index -= 1) {
-      if (this.messages[index].visibility !== "staff") return this.messages[index];
+      if (this.messages[index].from.kind !== "system") return this.messages[index];
     }
-    return this.messages[this.messages.length - 1] ?? null;
+    return null;
   }
 }
 

@@ -7,7 +7,6 @@ import { clockTime, duration, number, t } from "../../shared/i18n.js";
 const HOURS = 6;
 const BIN_MS = 600000;
 const PAGES_MAX = 5;
-const WIDTH = 900;
 const HEIGHT = 190;
 const EDGE = { left: 34, right: 40, top: 12, bottom: 24 };
 
@@ -88,7 +87,8 @@ export function deskChart(app) {
 
   const draw = () => {
     const entry = entryOf(seller);
-    fill(picture, entry.bins.length > 0 ? chart(entry, store.now()) : null);
+    const width = Math.max(280, picture.clientWidth);
+    fill(picture, entry.bins.length > 0 ? chart(entry, store.now(), width) : null);
     const now = entry.bins[entry.bins.length - 1];
     const served = entry.bins.reduce((total, bin) => total + bin.served, 0);
     const reply = entry.replies[entry.replies.length - 1];
@@ -106,11 +106,17 @@ export function deskChart(app) {
     show(reading, true);
   };
 
+  // One unit of the picture is one pixel, so that its words are as large as all others.
+  const resized = new ResizeObserver(() => seller && data.has(seller) && draw());
+  resized.observe(picture);
   return {
     element,
     open,
     sample,
-    dispose: () => clearInterval(timer),
+    dispose() {
+      clearInterval(timer);
+      resized.disconnect();
+    },
   };
 }
 
@@ -131,15 +137,17 @@ function binned(conversations, from, now) {
   return bins;
 }
 
-function chart({ bins, replies }, now) {
+function chart({ bins, replies }, now, width) {
   const from = bins[0].at;
   const to = bins[bins.length - 1].at + BIN_MS;
   const top = niceTop(Math.max(4, ...bins.map((bin) => Math.max(bin.served, bin.waiting))));
   const replyTop = niceTop(Math.max(60, ...replies.map((reply) => reply.value)));
-  const x = (at) => EDGE.left + ((at - from) / (to - from)) * (WIDTH - EDGE.left - EDGE.right);
+  const x = (at) => EDGE.left + ((at - from) / (to - from)) * (width - EDGE.left - EDGE.right);
   const y = (value, most) => HEIGHT - EDGE.bottom - (value / most) * (HEIGHT - EDGE.top - EDGE.bottom);
   const root = svg("svg", {
-    viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+    viewBox: `0 0 ${width} ${HEIGHT}`,
+    width,
+    height: HEIGHT,
     role: "img",
     "aria-label": t("chart.title", { hours: HOURS }),
     class: "chart-svg",
@@ -147,23 +155,23 @@ function chart({ bins, replies }, now) {
   for (const part of [0, 0.5, 1]) {
     const line = y(top * part, top);
     root.append(
-      svg("line", { x1: EDGE.left, x2: WIDTH - EDGE.right, y1: line, y2: line, class: "grid" }),
+      svg("line", { x1: EDGE.left, x2: width - EDGE.right, y1: line, y2: line, class: "grid" }),
       text(EDGE.left - 6, line + 4, Math.round(top * part), "end"),
     );
     if (replies.length > 0)
-      root.append(text(WIDTH - EDGE.right + 6, line + 4, duration(replyTop * part), "start", "reply-axis"));
+      root.append(text(width - EDGE.right + 6, line + 4, duration(replyTop * part), "start", "reply-axis"));
   }
   for (let at = Math.ceil(from / 3600000) * 3600000; at < to; at += 3600000)
     root.append(text(x(at), HEIGHT - 6, clockTime(at), "middle"));
-  const width = x(bins[0].at + BIN_MS) - x(bins[0].at);
+  const step = x(bins[0].at + BIN_MS) - x(bins[0].at);
   for (const bin of bins) {
     const height = HEIGHT - EDGE.bottom - y(bin.served, top);
     if (height > 0)
       root.append(
         svg("rect", {
-          x: x(bin.at) + width * 0.18,
+          x: x(bin.at) + step * 0.18,
           y: y(bin.served, top),
-          width: width * 0.64,
+          width: step * 0.64,
           height,
           rx: 2,
           class: "bar",

@@ -30,7 +30,13 @@ export function chatView(app) {
     else if (document.activeElement?.matches("textarea, input")) document.activeElement.blur();
     else if (store.selected) app.actions.show(null).then(() => list.focus());
   };
-  const ends = [store.on("selected", update)];
+  // Beside the thread there is a place for the panel, over it there is none: it waits to be asked for again.
+  const widened = () => {
+    panel = wide.matches && setting("panel", "on") === "on";
+    update();
+  };
+  wide.addEventListener("change", widened);
+  const ends = [store.on("selected", update), () => wide.removeEventListener("change", widened)];
   update();
   return {
     element,

@@ -36,7 +36,7 @@ export function composer(app) {
     t("composer.note"),
   );
   const sendButton = h(
-    "button.button.primary.send",
+    "button.button.primary.small.send",
     { type: "button", on: { click: () => send() } },
     icon("send", 16),
     h("span"),
@@ -61,10 +61,14 @@ export function composer(app) {
   const element = h(
     "div.composer",
     {},
-    h("div.modes", { role: "group", "aria-label": t("composer.mode") }, replyTab, noteTab),
     list,
-    h("div.composer-box", {}, area),
-    h("div.composer-tools", {}, attach, quickButton, hint, sendButton),
+    h(
+      "div.composer-box",
+      { on: { pointerdown: (event) => event.target === event.currentTarget && setTimeout(() => area.focus()) } },
+      h("div.modes", { role: "group", "aria-label": t("composer.mode") }, replyTab, noteTab),
+      area,
+      h("div.composer-tools", {}, attach, quickButton, hint, sendButton),
+    ),
   );
   let record = null;
   let able = { reply: false, note: false };

@@ -36,7 +36,7 @@ export function decisionElement(decision, { store }) {
     "div.decision-body",
     {},
     outcome(decision, store),
-    stepsOf(decision),
+    stepsOf(decision, store),
     bindingsOf(decision),
     candidatesOf(decision, store),
     unavailableOf(decision),
@@ -70,33 +70,18 @@ function outcome({ chosen, seller, runner_up }, store) {
   );
 }
 
-function stepsOf({ steps = [] }) {
+function stepsOf({ steps = [], seller }, store) {
   if (steps.length === 0) return null;
-  return h(
-    "section",
-    {},
-    h("h4", {}, t("decision.steps")),
-    h(
-      "ol.steps",
+  const item = ({ step, outcome: result, group, sub_account }) => {
+    const about = [group && store.groupName(seller, group), sub_account && store.agentName(seller, sub_account)];
+    return h(
+      "li",
       {},
-      steps.map(({ step, outcome: result, ...rest }) =>
-        h(
-          "li",
-          {},
-          h("strong", {}, word("step", step)),
-          h("span", {}, word("outcome", result)),
-          extras(rest) && h("small.muted", {}, extras(rest)),
-        ),
-      ),
-    ),
-  );
-}
-
-function extras(rest) {
-  return Object.entries(rest)
-    .filter(([, value]) => value !== null && value !== undefined)
-    .map(([name, value]) => `${name}: ${typeof value === "object" ? JSON.stringify(value) : value}`)
-    .join(" · ");
+      h("strong", {}, word("step", step)),
+      h("span", {}, [...about.filter(Boolean), word("outcome", result)].join(" · ")),
+    );
+  };
+  return h("section", {}, h("h4", {}, t("decision.steps")), h("ol.steps", {}, steps.map(item)));
 }
 
 function bindingsOf({ bindings = [] }) {
@@ -131,6 +116,20 @@ function bindingsOf({ bindings = [] }) {
 
 function candidatesOf({ candidates = [], seller, chosen }, store) {
   if (candidates.length === 0) return null;
+  const scored = candidates.some(({ score }) => score !== undefined && score !== null);
+  const labels = ["decision.who", "decision.load", scored && "decision.score", "decision.verdict"].filter(Boolean);
+  const row = (candidate) => {
+    const { sub_account: id, available, held, capacity, score } = candidate;
+    const isChosen = id === chosen?.sub_account;
+    return h(
+      "tr",
+      { class: isChosen ? "chosen" : available ? "" : "dim" },
+      h("th", { scope: "row", dir: "auto" }, store.agentName(seller, id)),
+      h("td.numeric", {}, `${held ?? "–"} / ${capacity ?? "–"}`),
+      scored && h("td.numeric", {}, scoreText(score)),
+      h("td.wrap", {}, isChosen ? t("decision.chosen") : available ? t("decision.could") : whyNot(candidate)),
+    );
+  };
   return h(
     "section",
     {},
@@ -147,36 +146,19 @@ function candidatesOf({ candidates = [], seller, chosen }, store) {
           h(
             "tr",
             {},
-            ["decision.who", "decision.load", "decision.score", "decision.verdict"].map((label) =>
-              h("th", { scope: "col" }, t(label)),
-            ),
+            labels.map((label) => h("th", { scope: "col" }, t(label))),
           ),
         ),
-        h(
-          "tbody",
-          {},
-          candidates.map((candidate) =>
-            h(
-              "tr",
-              { class: candidate.sub_account === chosen?.sub_account ? "chosen" : candidate.available ? "" : "dim" },
-              h("th", { scope: "row", dir: "auto" }, store.agentName(seller, candidate.sub_account)),
-              h("td.numeric", {}, `${candidate.held ?? "–"} / ${candidate.capacity ?? "–"}`),
-              h("td.numeric", {}, scoreText(candidate.score)),
-              h(
-                "td",
-                {},
-                candidate.sub_account === chosen?.sub_account
-                  ? t("decision.chosen")
-                  : candidate.available
-                    ? t("decision.could")
-                    : (candidate.why_not ?? []).map((reason) => word("why_not", reason)).join(", "),
-              ),
-            ),
-          ),
-        ),
+        h("tbody", {}, candidates.map(row)),
       ),
     ),
   );
+}
+
+/** Who is offline has no session either: that is said once. */
+function whyNot({ why_not: reasons = [] }) {
+  const said = reasons.includes("offline") ? reasons.filter((reason) => reason !== "no_session") : reasons;
+  return said.map((reason) => word("why_not", reason)).join(", ");
 }
 
 function scoreText(score) {
@@ -188,14 +170,13 @@ function scoreText(score) {
       : String(score);
 }
 
-function unavailableOf({ unavailable = {} }) {
-  const entries = Object.entries(unavailable).filter(([, n]) => n > 0);
-  if (entries.length === 0) return null;
-  return h(
-    "p.muted",
-    {},
-    t("decision.unavailable"),
-    " ",
-    entries.map(([reason, n]) => `${word("why_not", reason)} ${n}`).join(" · "),
-  );
+/** Those who are not in the list, by reason. */
+function unavailableOf({ unavailable = {}, candidates = [] }) {
+  const listed = (reason) => candidates.filter(({ why_not }) => why_not?.includes(reason)).length;
+  const further = Object.entries(unavailable)
+    .map(([reason, n]) => [reason, n - listed(reason)])
+    .filter(([, n]) => n > 0);
+  if (further.length === 0) return null;
+  const text = further.map(([reason, n]) => `${word("why_not", reason)} ${n}`).join(" · ");
+  return h("p.muted", {}, t("decision.unavailable"), " ", text);
 }

@@ -7,6 +7,8 @@ import { duration, number, shortTime, t } from "../../shared/i18n.js";
 import { deskChart } from "./chart.js";
 import { STATUSES, avatar, emptyState, setAvatar, statusMark } from "./status.js";
 
+const YEAR_S = 31536000;
+
 export function deskView(app) {
   const { store } = app;
   const state = { seller: store.sellersWith("desk.view")[0] ?? null };
@@ -262,8 +264,9 @@ function drawAgents(body, view, seller, app) {
 }
 
 function sinceText(since, store) {
-  if (!since) return "–";
   const age = (store.now() - Date.parse(since)) / 1000;
+  // Who was never here has been gone since time began.
+  if (!(age < YEAR_S)) return "–";
   return age < 86400 ? duration(age) : shortTime(since);
 }
 

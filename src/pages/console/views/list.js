@@ -182,7 +182,7 @@ function pushOnPhone() {
 
 function matches(record, query, store) {
   const { conversation } = record;
-  const last = record.thread.lastShown();
+  const last = record.thread.lastSpoken();
   const fields = [
     buyerName(conversation, (id) => id),
     conversation.buyer?.id,

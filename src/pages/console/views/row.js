@@ -78,8 +78,8 @@ function setPreview(element, record, { store, session }) {
 }
 
 function lastLine(record, store) {
-  const last = record.thread.messages[record.thread.messages.length - 1];
-  if (!last) return record.conversation.reason ? t(`left.${record.conversation.reason}`) : "";
+  const last = record.thread.lastSpoken();
+  if (!last) return Object.values(record.conversation.context ?? {}).join(" · ");
   const line = bodyLine(last.body);
   if (last.visibility === "staff") return `${t("note.short")} ${line}`;
   if (last.from.kind === "agent")
@@ -91,6 +91,7 @@ function rowTag(record, store, mine) {
   const { conversation } = record;
   if (record.watched) return t("row.watched");
   if (!mine && conversation.state === "active") return conversation.agent?.name ?? conversation.agent?.id;
+  if (!mine && conversation.state === "queued") return store.groupName(conversation.seller, conversation.group);
   if (!mine) return stateName(conversation);
   if ((store.identity?.sellers?.length ?? 0) > 1) return store.seller(conversation.seller)?.name ?? conversation.seller;
   return conversation.priority > 0 ? t("row.priority", { n: conversation.priority }) : "";

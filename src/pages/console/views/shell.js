@@ -9,6 +9,7 @@ import { openHelp } from "./help.js";
 import { chatView } from "./chat.js";
 import { deskView } from "./desk.js";
 import { preferences } from "../../shared/preferences.js";
+import { avatar, setAvatar } from "./status.js";
 import { whatIfView } from "./whatif.js";
 
 const VIEWS = { chat: chatView, desk: deskView, whatif: whatIfView };
@@ -76,7 +77,7 @@ function railElement(app) {
       "aria-label": t("account.menu"),
       title: t("account.menu"),
     },
-    icon("user"),
+    avatar("", "", "small"),
   );
   account.addEventListener("click", () => openMenu(account, accountItems(app)));
   const element = h(
@@ -94,6 +95,7 @@ function railElement(app) {
     account,
   );
   const update = () => {
+    setAvatar(account.firstChild, store.identity?.name || store.me || "…", store.me ?? "");
     for (const { name, button, badge, allowed } of entries) {
       show(button, allowed());
       setAttribute(button, "aria-current", app.view === name ? "page" : null);

@@ -30,10 +30,7 @@ export function threadPane(app) {
   const passed = h("div.passed-note", { hidden: true });
   const log = messageLog({
     own: (message) => message.from.kind !== "buyer",
-    name: (message) =>
-      message.from.kind === "agent" && message.from.id === store.me
-        ? t("you")
-        : (message.from.name ?? (message.from.kind === "buyer" ? current().shortName : (message.from.id ?? ""))),
+    name: ({ from }) => (from.kind === "buyer" || from.id === store.me ? "" : (from.name ?? from.id ?? "")),
     older: () => session.older(current().record),
     retry: (id) => session.outbox.retry(id),
     discard: (id) => session.outbox.discard(id),
@@ -41,15 +38,15 @@ export function threadPane(app) {
     label: t("thread.log"),
   });
   const writer = composer(app);
-  const closedFoot = h("div.thread-foot", { hidden: true });
+  const foot = h("div.thread-foot", { hidden: true });
   const open = h(
     "div.thread-open",
     {},
     h("header.thread-head", {}, back, face, h("div.thread-who", {}, name, under), buttons),
     passed,
     log.element,
+    foot,
     writer.element,
-    closedFoot,
   );
   const none = h("div.thread-none", {}, emptyState("chat", t("thread.none"), t("thread.none_text")));
   const element = h("section.thread-pane", { "aria-label": t("thread.label") }, open, none);
@@ -88,8 +85,8 @@ export function threadPane(app) {
       record.thread.loaded;
     writer.update(record, { reply: canWrite, note: canNote });
     const text = footText(record, store, canWrite);
-    show(closedFoot, Boolean(text));
-    fill(closedFoot, text ? h("span", {}, text) : null);
+    show(foot, Boolean(text));
+    fill(foot, text ? h("span", {}, text) : null);
   };
 
   let buttonsKey = "";

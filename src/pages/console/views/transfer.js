@@ -61,10 +61,9 @@ export function openAssign(app, record) {
   picker.focus();
 }
 
-/** A list of radio buttons that stays up to date while it is open; where no board may be seen, ids are typed. */
+/** A list of radio buttons that stays up to date while it is open. */
 function targetPicker(app, record, { groups }) {
   const { store } = app;
-  const { seller } = record.conversation;
   const list = h("div.targets", { role: "radiogroup", "aria-label": t("transfer.to") });
   const search = h("input.input", {
     type: "search",
@@ -72,80 +71,26 @@ function targetPicker(app, record, { groups }) {
     "aria-label": t("transfer.search"),
   });
   const problem = h("p.notice.bad", { role: "alert", hidden: true });
-  const blind = h("div.blind", { hidden: true });
-  const byId = h("input.input", { id: "target-id", maxlength: "64", autocomplete: "off", spellcheck: "false" });
-  fill(
-    blind,
-    h("p.muted", {}, t("transfer.blind")),
-    h("label.field", { for: "target-id" }, h("span", {}, t("transfer.person_id")), byId),
-  );
-
-  const targets = () => {
-    const view = store.desks.get(seller)?.view;
-    const found = [];
-    if (groups) {
-      const known =
-        view?.groups ??
-        (store.seller(seller)?.groups ?? []).map((group) =>
-          typeof group === "string" ? { group, name: group } : { ...group, group: group.group ?? group.id },
-        );
-      for (const group of known) {
-        const members = view?.agents.filter((agent) => agent.groups?.includes(group.group)) ?? [];
-        const free = members.filter(
-          (agent) =>
-            agent.status === "online" &&
-            agent.held < agent.capacity &&
-            agent.sub_account !== record.conversation.agent?.id,
-        ).length;
-        found.push({
-          key: `g:${group.group}`,
-          to: { group: group.group },
-          name: group.name ?? group.group,
-          detail: view ? t("transfer.group_detail", { free, waiting: group.waiting }) : "",
-          rank: 0,
-          free: free > 0,
-        });
-      }
-    }
-    for (const agent of view?.agents ?? []) {
-      if (agent.sub_account === record.conversation.agent?.id) continue;
-      const free = agent.status === "online" && agent.held < agent.capacity;
-      found.push({
-        key: `a:${agent.sub_account}`,
-        to: { sub_account: agent.sub_account },
-        name: agent.name ?? agent.sub_account,
-        agent,
-        rank: free ? 1 : agent.status === "online" ? 2 : agent.status === "away" ? 3 : 4,
-        free,
-      });
-    }
-    const query = search.value.trim().toLowerCase();
-    return found
-      .filter(
-        (target) => !query || target.name.toLowerCase().includes(query) || target.key.toLowerCase().includes(query),
-      )
-      .sort(
-        (one, other) =>
-          one.rank - other.rank ||
-          (one.agent?.held ?? 0) - (other.agent?.held ?? 0) ||
-          one.name.localeCompare(other.name),
-      );
-  };
+  const none = h("p.muted", { hidden: true }, t("list.none_found"));
 
   const draw = () => {
-    keyed(list, targets(), (target) => target.key, createTarget, updateTarget);
-    show(blind, !store.desks.get(seller)?.view);
+    const query = search.value.trim().toLowerCase();
+    const fits = ({ name, key }) => name.toLowerCase().includes(query) || key.toLowerCase().includes(query);
+    const found = targets(store, record, groups).filter(fits).sort(byRank);
+    keyed(list, found, (target) => target.key, createTarget, updateTarget);
+    show(none, found.length === 0);
   };
   search.addEventListener("input", draw);
+  search.addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowDown") return;
+    event.preventDefault();
+    list.querySelector("input")?.focus();
+  });
   const end = store.on(["desk"], draw);
   draw();
   return {
-    element: h("div", {}, problem, search, list, blind),
-    chosen() {
-      const input = list.querySelector("input:checked");
-      if (input) return input.closest("label").target.to;
-      return byId.value.trim() ? { sub_account: byId.value.trim() } : null;
-    },
+    element: h("div", {}, problem, search, list, none),
+    chosen: () => list.querySelector("input:checked")?.closest("label").target.to ?? null,
     complain() {
       setText(problem, t("transfer.choose"));
       show(problem, true);
@@ -156,16 +101,53 @@ function targetPicker(app, record, { groups }) {
   };
 }
 
+/** The groups and people of the seller. Who is free stands there where the desk may be seen. */
+function targets(store, record, groups) {
+  const { seller, agent: owner } = record.conversation;
+  const view = store.desks.get(seller)?.view;
+  const known = store.seller(seller)?.transfer_to ?? { groups: [], sub_accounts: [] };
+  const isFree = (agent) => agent.status === "online" && agent.held < agent.capacity;
+  const others = (view?.agents ?? known.sub_accounts).filter((agent) => agent.sub_account !== owner?.id);
+  const people = others.map((agent) => ({
+    key: `a:${agent.sub_account}`,
+    to: { sub_account: agent.sub_account },
+    name: agent.name ?? agent.sub_account,
+    agent,
+    rank: !view || isFree(agent) ? 1 : { online: 2, away: 3, offline: 4 }[agent.status],
+    free: !view || isFree(agent),
+  }));
+  if (!groups) return people;
+
+  const places = (view?.groups ?? known.groups).map((group) => {
+    const free = others.filter((agent) => agent.groups?.includes(group.group) && isFree(agent)).length;
+    return {
+      key: `g:${group.group}`,
+      to: { group: group.group },
+      name: group.name ?? group.group,
+      detail: view ? t("transfer.group_detail", { free, waiting: group.waiting }) : "",
+      rank: 0,
+      free: !view || free > 0,
+    };
+  });
+  return [...places, ...people];
+}
+
+function byRank(one, other) {
+  const held = (target) => target.agent?.held ?? 0;
+  return one.rank - other.rank || held(one) - held(other) || one.name.localeCompare(other.name);
+}
+
 function createTarget(target) {
   const detail = h("span.target-detail");
   const mark = h("span.target-mark");
+  const face = target.agent
+    ? avatar(target.name, target.agent.sub_account, "small")
+    : h("span.target-icon", {}, icon("users", 16));
   const label = h(
     "label.target",
     {},
     h("input", { type: "radio", name: "target", value: target.key }),
-    target.agent
-      ? avatar(target.name, target.agent.sub_account, "small")
-      : h("span.target-icon", {}, icon("users", 16)),
+    face,
     h("span.target-name", { dir: "auto" }, target.name),
     mark,
     detail,
@@ -178,11 +160,12 @@ function createTarget(target) {
 function updateTarget(label, target) {
   label.target = target;
   label.classList.toggle("free", target.free);
-  if (target.agent) {
-    if (label.mark.dataset.status !== target.agent.status) {
-      label.mark.dataset.status = target.agent.status;
-      fill(label.mark, statusMark(target.agent.status));
-    }
-    setText(label.detail, t("transfer.agent_detail", { held: target.agent.held, capacity: target.agent.capacity }));
-  } else setText(label.detail, target.detail);
+  if (!target.agent) return setText(label.detail, target.detail);
+  const { status, held, capacity } = target.agent;
+  if (status === undefined) return;
+  if (label.mark.dataset.status !== status) {
+    label.mark.dataset.status = status;
+    fill(label.mark, statusMark(status));
+  }
+  setText(label.detail, t("transfer.agent_detail", { held, capacity }));
 }
