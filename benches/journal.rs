@@ -134,15 +134,15 @@ fn message(writer: u32, seq: u64, body: &Body) -> Batch {
 
 async fn run(
     journal: &Writer,
-    first_seq: u64,
+    seqs: &mut [u64],
     writers: u32,
     span: Duration,
-) -> Result<(Figures, u64), Box<dyn std::error::Error>> {
+) -> Result<Figures, Box<dyn std::error::Error>> {
     let body = Body::from_checked(format!("{{\"type\":\"text\",\"text\":\"{}\"}}", "x".repeat(95)));
     let begun = Instant::now();
     let tasks: Vec<_> = (0..writers)
         .map(|writer| {
-            let (journal, body) = (journal.clone(), body.clone());
+            let (journal, body, first_seq) = (journal.clone(), body.clone(), seqs[writer as usize]);
             tokio::spawn(async move {
                 let (mut times, mut seq) = (Vec::new(), first_seq);
                 while begun.elapsed() < span {
@@ -160,16 +160,16 @@ async fn run(
             })
         })
         .collect();
-    let (mut times, mut last_seq) = (Vec::new(), first_seq);
-    for task in tasks {
-        let (more, seq) = task.await?;
+    let mut times = Vec::new();
+    for (task, seq) in tasks.into_iter().zip(seqs) {
+        let (more, last_seq) = task.await?;
         times.extend(more);
-        last_seq = last_seq.max(seq);
+        *seq = last_seq;
     }
     let elapsed = begun.elapsed();
     times.sort_unstable();
     let at = |part: usize| times.get(times.len() * part / 100).copied().unwrap_or_default();
-    Ok((Figures { rate: times.len() as f64 / elapsed.as_secs_f64(), median: at(50), late: at(99) }, last_seq))
+    Ok(Figures { rate: times.len() as f64 / elapsed.as_secs_f64(), median: at(50), late: at(99) })
 }
 
 async fn compare(
@@ -185,10 +185,9 @@ async fn compare(
         slot.append(Batch { at: Timestamp::ZERO, events, rows: vec![Row::Conversation(conversation)] });
     }
     journal.durable(journal.last()).await?;
-    let (mut all, mut seq) = (Vec::new(), 0);
+    let (mut all, mut seqs) = (Vec::new(), vec![0; WRITERS[3] as usize]);
     for (at, writers) in WRITERS.into_iter().enumerate() {
-        let (figures, last) = run(journal, seq, writers, span).await?;
-        seq = last;
+        let figures = run(journal, &mut seqs, writers, span).await?;
         let part = bare.get(at).map_or(1.0, |bare| figures.rate / bare.rate);
         let Figures { rate, median, late } = &figures;
         println!(

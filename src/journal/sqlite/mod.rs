@@ -1,14 +1,17 @@
 //! The embedded journal: SQLite, with one writer and a few readers.
 //! What is recorded and when is not decided here; the order is that of the writer's positions.
 
+mod chain;
 mod keep;
 mod reads;
 mod schema;
 mod sink;
 mod stored;
+mod writing;
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -199,6 +202,19 @@ impl Place {
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(32);
         Ok(connection)
+    }
+
+    /// Writes zeros behind the end of the log.
+    fn lengthen_log(&self, bytes: u64) -> io::Result<()> {
+        let log = File::options().write(true).open(self.directory.join("fenliu.db-wal"))?;
+        let mut end = log.metadata()?.len();
+        let zeros = vec![0; 1 << 20];
+        while end < bytes {
+            let count = zeros.len().min(usize::try_from(bytes - end).unwrap_or(usize::MAX));
+            log.write_all_at(&zeros[..count], end)?;
+            end += count as u64;
+        }
+        Ok(())
     }
 
     fn durable_file(&self) -> io::Result<File> {

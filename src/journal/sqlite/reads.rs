@@ -6,9 +6,11 @@ use std::sync::Arc;
 use rusqlite::types::{ToSql, Value};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
+use super::chain::{self, Chain};
 use super::failed;
-use super::sink::sender_columns;
+
 use super::stored::{Detail, Trace, from_json, state, state_name};
+use super::writing::sender_columns;
 use crate::journal::{Again, Audit, Audited, Filter, History, Known, Listed, Range, Recovered, StoreError};
 use crate::model::{Body, BuyerKey, ConversationId, EntryId, GroupId, SellerId, Sender, Status, Timestamp, Visibility};
 use crate::routing::{self, AgentRow, Conversation, Decision, GroupRow, Message, Past, Profile, Resent, Tail};
@@ -35,24 +37,37 @@ pub(super) fn recovered(connection: &Connection) -> Result<Recovered, StoreError
 }
 
 pub(super) fn history(connection: &Connection, range: Range) -> Result<History, StoreError> {
-    let Some(number) = number(connection, range.conversation)? else { return Ok(History::default()) };
-    let (from, to, order) = match (range.after, range.before) {
-        (Some(after), _) => (after.saturating_add(1), u64::MAX, "ASC"),
-        (None, Some(before)) => (0, before.saturating_sub(1), "DESC"),
-        (None, None) => (0, u64::MAX, "DESC"),
+    let Some(chain) = Chain::of(connection, range.conversation)? else { return Ok(History::default()) };
+    let is_visible = |row: &Row<'_>| Ok(range.notes || !column::<bool>(row, chain::NOTE)?);
+    let Some(after) = range.after else {
+        let last = range.before.map_or(u64::MAX, |before| before.saturating_sub(1));
+        let mut messages = Vec::new();
+        chain.walk(last, 0, |row| {
+            if is_visible(row)? {
+                messages.push(message(row, range.conversation)?);
+            }
+            Ok(messages.len() <= range.limit)
+        })?;
+        let more = messages.len() > range.limit;
+        messages.truncate(range.limit);
+        messages.reverse();
+        return Ok(History { messages, more });
     };
-    let sql = format!(
-        "SELECT seq, prev_for_buyer, kind, sender, within, name, note, client_id, at, body FROM message
-         WHERE conversation = ? AND seq BETWEEN ? AND ? AND note <= ? ORDER BY seq {order} LIMIT ?"
-    );
-    let limit = whole(range.limit as u64).saturating_add(1);
-    let found: [&dyn ToSql; 5] = [&number, &whole(from), &whole(to), &range.notes, &limit];
-    let mut messages = all(connection, &sql, &found, |row| message(row, range.conversation))?;
+    let (mut messages, mut from) = (Vec::new(), after);
+    while messages.len() <= range.limit && from < chain.last_seq() {
+        let to = from.saturating_add(range.limit as u64 + 1);
+        let begun = messages.len();
+        chain.walk(to, from, |row| {
+            if is_visible(row)? {
+                messages.push(message(row, range.conversation)?);
+            }
+            Ok(true)
+        })?;
+        messages[begun..].reverse();
+        from = to;
+    }
     let more = messages.len() > range.limit;
     messages.truncate(range.limit);
-    if order == "DESC" {
-        messages.reverse();
-    }
     Ok(History { messages, more })
 }
 
@@ -124,14 +139,22 @@ pub(super) fn list(
     Ok(Listed { conversations, next })
 }
 
+/// From the last message backwards: whoever repeats one does it soon.
 pub(super) fn resent(connection: &Connection, again: &Again) -> Result<Option<Resent>, StoreError> {
-    let Some(number) = number(connection, again.conversation)? else { return Ok(None) };
-    // No index: it is asked only where the id is very likely a repeated one, and would be paid for with every message.
-    let sql = "SELECT seq, prev_for_buyer, kind, sender, within, name, note, client_id, at, body FROM message
-        WHERE conversation = ? AND client_id = ? AND kind = ? AND sender = ? AND within IS ? ORDER BY seq LIMIT 1";
+    let Some(chain) = Chain::of(connection, again.conversation)? else { return Ok(None) };
     let (kind, sender, within) = sender_columns(&again.sender);
-    let found: [&dyn ToSql; 5] = [&number, &again.client_id, &kind, &sender, &within];
-    let first = all(connection, sql, &found, |row| message(row, again.conversation))?.pop();
+    let mut first = None;
+    chain.walk(u64::MAX, 0, |row| {
+        let text = |at| row.get_ref(at).map_err(failed)?.as_str_or_null().map_err(|_| damaged("a text that is none"));
+        let is_first = text(chain::CLIENT_ID)? == Some(&again.client_id)
+            && text(chain::SENDER)? == Some(sender)
+            && text(chain::KIND)? == Some(kind)
+            && text(chain::WITHIN)? == within;
+        if is_first {
+            first = Some(message(row, again.conversation)?);
+        }
+        Ok(!is_first)
+    })?;
     Ok(first.map(|first| again.answer(&first)))
 }
 
@@ -157,7 +180,7 @@ fn number(connection: &Connection, id: ConversationId) -> Result<Option<i64>, St
     statement.query_row(params![id.to_string()], |row| row.get(0)).optional().map_err(failed)
 }
 
-fn all<T>(
+pub(super) fn all<T>(
     connection: &Connection,
     sql: &str,
     values: &[&dyn ToSql],
@@ -230,25 +253,26 @@ fn tail(row: &Row<'_>) -> Result<Tail, StoreError> {
 }
 
 fn message(row: &Row<'_>, conversation: ConversationId) -> Result<Message, StoreError> {
-    let (kind, who): (String, String) = (column(row, 2)?, column(row, 3)?);
+    let (kind, who): (String, String) = (column(row, chain::KIND)?, column(row, chain::SENDER)?);
     let sender = match kind.as_str() {
         "buyer" => {
-            Sender::Buyer(BuyerKey { within: column::<Option<String>>(row, 4)?.map(Into::into), sub: who.into() })
+            let within = column::<Option<String>>(row, chain::WITHIN)?;
+            Sender::Buyer(BuyerKey { within: within.map(Into::into), sub: who.into() })
         }
         "agent" => Sender::Agent(who.into()),
         "system" => Sender::System,
-        _ => return Err(StoreError::Damaged("a message of nobody".to_owned())),
+        _ => return Err(damaged("a message of nobody")),
     };
     Ok(Message {
         conversation,
-        seq: natural(row, 0)?,
-        prev_for_buyer: natural(row, 1)?,
+        seq: natural(row, chain::SEQ)?,
+        prev_for_buyer: natural(row, chain::PREV_FOR_BUYER)?,
         sender,
-        name: column(row, 5)?,
-        body: Body::from_checked(column::<Arc<str>>(row, 9)?),
-        visibility: if column(row, 6)? { Visibility::Staff } else { Visibility::All },
-        client_id: column(row, 7)?,
-        at: time(row, 8)?,
+        name: column(row, chain::NAME)?,
+        body: Body::from_checked(column::<Arc<str>>(row, chain::BODY)?),
+        visibility: if column(row, chain::NOTE)? { Visibility::Staff } else { Visibility::All },
+        client_id: column(row, chain::CLIENT_ID)?,
+        at: time(row, chain::AT)?,
     })
 }
 
@@ -257,7 +281,7 @@ fn agent(row: &Row<'_>) -> Result<AgentRow, StoreError> {
         "online" => Status::Online,
         "away" => Status::Away,
         "offline" => Status::Offline,
-        _ => return Err(StoreError::Damaged("an agent without a status".to_owned())),
+        _ => return Err(damaged("an agent without a status")),
     };
     Ok(AgentRow {
         account: column::<String>(row, 0)?.into(),
@@ -284,15 +308,19 @@ fn vouching(name: String) -> Option<SellerId> {
 }
 
 fn id(text: &str) -> Result<ConversationId, StoreError> {
-    text.parse().map_err(|_| StoreError::Damaged("a conversation without an id".to_owned()))
+    text.parse().map_err(|_| damaged("a conversation without an id"))
 }
 
-fn column<T: rusqlite::types::FromSql>(row: &Row<'_>, at: usize) -> Result<T, StoreError> {
+fn damaged(what: &str) -> StoreError {
+    StoreError::Damaged(what.to_owned())
+}
+
+pub(super) fn column<T: rusqlite::types::FromSql>(row: &Row<'_>, at: usize) -> Result<T, StoreError> {
     row.get(at).map_err(failed)
 }
 
-fn natural(row: &Row<'_>, at: usize) -> Result<u64, StoreError> {
-    u64::try_from(column::<i64>(row, at)?).map_err(|_| StoreError::Damaged("a number below zero".to_owned()))
+pub(super) fn natural(row: &Row<'_>, at: usize) -> Result<u64, StoreError> {
+    u64::try_from(column::<i64>(row, at)?).map_err(|_| damaged("a number below zero"))
 }
 
 fn time(row: &Row<'_>, at: usize) -> Result<Timestamp, StoreError> {
@@ -303,6 +331,6 @@ fn maybe_time(row: &Row<'_>, at: usize) -> Result<Option<Timestamp>, StoreError>
     Ok(column::<Option<i64>>(row, at)?.map(Timestamp::from_micros))
 }
 
-fn whole(number: u64) -> i64 {
+pub(super) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -26,6 +26,7 @@ CREATE TABLE conversation (
   detail     TEXT NOT NULL                   -- everything else, JSON
 ) STRICT;
 CREATE INDEX conversation_open ON conversation (number) WHERE state <> 'closed';
+CREATE INDEX conversation_closed ON conversation (closed_at) WHERE state = 'closed';
 CREATE INDEX conversation_of_seller ON conversation (seller, id);
 CREATE INDEX conversation_of_buyer ON conversation (buyer, within, id);
 
@@ -48,14 +49,17 @@ CREATE TABLE tail (
   read_by_buyer    INTEGER NOT NULL,
   read_by_staff    INTEGER NOT NULL,
   unread_by_buyer  INTEGER NOT NULL,
-  unread_by_staff  INTEGER NOT NULL
+  unread_by_staff  INTEGER NOT NULL,
+  last_message     INTEGER NOT NULL          -- message.number of the last one, or 0
 ) STRICT;
 
--- Messages, in the order in which they were written.
+-- Messages, in the order in which they were written. Each names the one before it in its conversation: a full index
+-- would have to be changed in as many places as there are conversations, with every commit.
 CREATE TABLE message (
   number         INTEGER PRIMARY KEY,
   conversation   INTEGER NOT NULL,           -- conversation.number
   seq            INTEGER NOT NULL,
+  before         INTEGER NOT NULL,           -- message.number of the one with seq - 1, or 0
   prev_for_buyer INTEGER NOT NULL,
   kind           TEXT NOT NULL,              -- buyer, agent or system
   sender         TEXT NOT NULL,              -- the buyer or the account, '' for the system
@@ -66,7 +70,8 @@ CREATE TABLE message (
   at             INTEGER NOT NULL,
   body           TEXT NOT NULL               -- JSON
 ) STRICT;
-CREATE UNIQUE INDEX message_in_order ON message (conversation, seq);
+-- Where reading may begin.
+CREATE UNIQUE INDEX message_landmark ON message (conversation, seq) WHERE seq % 64 = 0;
 
 -- Why each conversation went as it went.
 CREATE TABLE decision (

@@ -133,6 +133,11 @@ impl Detail {
         }
     }
 
+    /// Everybody who held the conversation.
+    pub(super) fn held(&self) -> &[AccountId] {
+        &self.held
+    }
+
     /// Puts everything that has no column into a conversation that has the rest; the name and the attributes are given
     /// back, since they belong to its profile.
     pub(super) fn fill(self, into: &mut Conversation) -> Result<Described, StoreError> {
