@@ -10,6 +10,7 @@ pub mod directory;
 pub mod dispatch;
 pub mod journal;
 pub mod lifecycle;
+pub mod load;
 pub mod logs;
 pub mod model;
 pub mod network;

@@ -21,6 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["model", "directory", "auth", "logs", "network"]),
     ("dispatch", &["model", "policy", "directory", "routing", "protocol", "journal", "delivery", "clock", "lifecycle"]),
     ("session", &["model", "policy", "directory", "routing", "protocol", "delivery", "dispatch", "auth", "lifecycle"]),
+    ("load", &["model", "policy", "directory", "auth"]),
     ("pages", &[]),
     ("server", &["model", "protocol", "session", "auth", "pages", "lifecycle", "network"]),
 ];

@@ -2,6 +2,7 @@
 
 pub mod check;
 mod config;
+mod load;
 pub mod output;
 mod token;
 
@@ -38,6 +39,8 @@ enum Command {
     Check(check::Args),
     /// Print a token, or say what is wrong with one
     Token(token::Args),
+    /// Drive a daemon over real sockets and say how it did
+    Load(load::Args),
     /// Print the settings: their defaults, their schema, their names, their values
     #[command(subcommand)]
     Config(config::What),
@@ -75,6 +78,7 @@ fn carry_out(Cli { globals, command }: Cli) -> anyhow::Result<ExitCode> {
             Some(settings) => token::run(&args, &settings),
             None => Ok(ExitCode::from(INVALID)),
         },
+        Command::Load(args) => load::run(args, &globals),
         Command::Serve { dev } => {
             let Some(settings) = globals.settings() else { return Ok(ExitCode::from(INVALID)) };
             if dev && !settings.server.listen.ip().is_loopback() {

@@ -69,7 +69,7 @@ fn attribute(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     #[derive(serde::Deserialize)]
     struct Span(#[serde(with = "humantime_serde")] Duration);
 

@@ -201,3 +201,20 @@ async fn what_follows_a_close_at_once_finds_it_closed() {
     assert_eq!(replies[1]["error"]["data"]["reason"], "closed");
     assert_eq!(replies[2]["result"]["state"], "closed");
 }
+
+#[tokio::test]
+async fn an_agent_hears_what_it_lost_before_what_it_is_given_instead() {
+    let daemon = Daemon::start().await;
+    let mut mei = daemon.staff("mei", "online").await;
+    let (mut buyers, mut ids) = (Vec::new(), Vec::new());
+    for n in 0..3 {
+        let mut buyer = daemon.buyer(&format!("b{n}")).await;
+        ids.push(buyer.call("conversation.start", json!({"seller": "tea"})).await["conversation"]["id"].clone());
+        buyers.push(buyer);
+    }
+    mei.heard().await;
+
+    mei.call("conversation.transfer", json!({"conversation": ids[0], "to": {"group": "presale"}})).await;
+
+    assert_eq!(mei.heard().await, ["conversation.unassigned", "conversation.assigned"]);
+}

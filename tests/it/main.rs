@@ -3,6 +3,7 @@
 
 mod conversations;
 mod envelope;
+mod load;
 mod messages;
 mod peer;
 mod shops;

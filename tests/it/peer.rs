@@ -29,8 +29,8 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A running daemon; it ends with its test.
 pub struct Daemon {
     pub address: SocketAddr,
-    keys: Arc<Keys>,
-    clock: Arc<Clock>,
+    pub keys: Arc<Keys>,
+    pub clock: Arc<Clock>,
     life: Lifecycle,
     _data: tempfile::TempDir,
 }

@@ -213,8 +213,19 @@ impl Domain {
         for (id, agent, cause) in std::mem::take(&mut run.unassigned) {
             let Some(entry) = self.conversations.get(&id) else { continue };
             let to = entry.conversation.owner().cloned();
+            let (seller, recipient) = (entry.conversation.seller.clone(), Recipient::Staff(agent));
+            // Before it hears of what it was given instead: nobody sees itself over its limit.
+            let given = |outgoing: &Outgoing| {
+                let other = match &outgoing.notice {
+                    Notice::Assigned { view, .. } | Notice::Offered { view } => view.id != id,
+                    _ => false,
+                };
+                other && outgoing.to.contains(&recipient)
+            };
+            let place = run.outgoing.iter().position(given).unwrap_or(run.outgoing.len());
             let notice = Notice::Unassigned { conversation: id, cause, to };
-            self.to(entry, vec![Recipient::Staff(agent)], notice, run);
+            let to = vec![recipient];
+            run.outgoing.insert(place, Outgoing { to, except: None, seller, notice, droppable: false });
         }
     }
 
