@@ -191,6 +191,32 @@ pub struct Seller {
 }
 
 impl Seller {
+    /// What stands for a seller that is no longer configured while its conversations close.
+    pub fn removed(id: SellerId) -> Self {
+        let name: Arc<str> = id.as_str().into();
+        let group = Group::with_defaults(GroupId::from("removed"), Arc::clone(&name));
+        Self {
+            account: AccountId::from(""),
+            capacity: 0,
+            time_zone: TimeZone::UTC,
+            origins: Vec::new(),
+            status: ShopStatus::Closed,
+            closure_notice_on: None,
+            shop: EntryId::from(""),
+            licence_name: Arc::clone(&name),
+            official_account: None,
+            channel_accounts: Vec::new(),
+            entries: Vec::new(),
+            default_group: group.id.clone(),
+            main_account_fallback: false,
+            agents: HashMap::new(),
+            groups: vec![group],
+            bindings: Vec::new(),
+            id,
+            name,
+        }
+    }
+
     /// A group of it.
     pub fn group(&self, id: &GroupId) -> Option<&Group> {
         self.groups.iter().find(|group| group.id == *id)

@@ -7,7 +7,7 @@ use super::{Account, Seller, SubAccount};
 use crate::model::{AccountId, EntryId, RoleId, SellerId};
 use crate::policy::ScopeSet;
 
-/// Which domain; stable within one snapshot only.
+/// Which domain of the table: it stays as long as its sellers and agents do, and is given to no other afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DomainId(pub u32);
 
@@ -42,7 +42,7 @@ pub struct Directory {
     pub main_accounts: HashMap<AccountId, SellerId>,
     /// The unbindings that override the files: the others have been absent once and are forgotten.
     pub unbound: Unbound,
-    /// The domains; a [`DomainId`] is a place in this list.
+    /// The domains.
     pub domains: Vec<Domain>,
 }
 

@@ -59,8 +59,7 @@ pub(super) struct GroupState {
     pub(super) grace: u32,
     /// The slots of its members online: for the estimate.
     pub(super) last_chosen: Option<u32>,
-    durations: Vec<Duration>,
-    next_duration: usize,
+    pub(super) durations: Durations,
     /// Whether positions have changed since they were told.
     pub(super) moved: bool,
 }
@@ -83,8 +82,7 @@ impl GroupState {
             away: 0,
             grace: 0,
             last_chosen: None,
-            durations: Vec::new(),
-            next_duration: 0,
+            durations: Durations::default(),
             moved: false,
         }
     }
@@ -103,22 +101,6 @@ impl GroupState {
         }
     }
 
-    /// A conversation of this group took so long.
-    pub(super) fn lasted(&mut self, duration: Duration) {
-        if self.durations.len() < DURATIONS {
-            self.durations.push(duration);
-        } else {
-            self.durations[self.next_duration] = duration;
-        }
-        self.next_duration = (self.next_duration + 1) % DURATIONS;
-    }
-
-    /// How long its last conversations took, on average.
-    pub(super) fn mean_duration(&self) -> Option<Duration> {
-        let count = u32::try_from(self.durations.len()).ok().filter(|count| *count > 0)?;
-        Some(self.durations.iter().sum::<Duration>() / count)
-    }
-
     /// One, and one for everybody before this place.
     pub(super) fn position(&self, key: &Key) -> u32 {
         let mut before = self.queue.range(..*key).rev();
@@ -134,6 +116,31 @@ impl GroupState {
             steps += 1;
         };
         u32::try_from(ahead).unwrap_or(u32::MAX).saturating_add(1)
+    }
+}
+
+/// How long the last conversations of a group took.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Durations {
+    last: Vec<Duration>,
+    next: usize,
+}
+
+impl Durations {
+    /// One more took so long.
+    pub(super) fn add(&mut self, duration: Duration) {
+        if self.last.len() < DURATIONS {
+            self.last.push(duration);
+        } else {
+            self.last[self.next] = duration;
+        }
+        self.next = (self.next + 1) % DURATIONS;
+    }
+
+    /// On average.
+    pub(super) fn mean(&self) -> Option<Duration> {
+        let count = u32::try_from(self.last.len()).ok().filter(|count| *count > 0)?;
+        Some(self.last.iter().sum::<Duration>() / count)
     }
 }
 

@@ -4,6 +4,7 @@
 mod apply;
 mod availability;
 mod build;
+mod carry;
 mod command;
 mod handing;
 mod links;
@@ -34,7 +35,7 @@ use super::{Command, Refusal};
 use crate::directory::{Directory, Strategy};
 use crate::model::{AccountId, Caller, ConversationId, GroupId, SellerId, SessionId, Timestamp};
 
-pub(in crate::routing) use build::Parts;
+pub(in crate::routing) use carry::Parts;
 
 /// How much one command does at most; what is left goes on as another command.
 const STEPS: usize = 256;
@@ -154,8 +155,12 @@ struct Work {
     emptied: BTreeSet<(usize, usize)>,
     /// Offers that are over by a refusal: whether the round is over has to be seen.
     rounds: BTreeSet<ConversationId>,
-    /// Sellers that are gone: their conversations close.
+    /// Conversations whose seller is gone.
     close: Vec<ConversationId>,
+    /// Conversations whose group is gone.
+    moved: Vec<ConversationId>,
+    /// Whether all this follows from a reload.
+    reloading: bool,
 }
 
 impl Work {
@@ -171,6 +176,7 @@ impl Work {
             && self.emptied.is_empty()
             && self.rounds.is_empty()
             && self.close.is_empty()
+            && self.moved.is_empty()
     }
 }
 
@@ -236,7 +242,7 @@ pub struct Domain {
     /// The last time at which somebody was given a conversation or ended one: no two are equal, so that who is due
     /// first is never in doubt.
     last_time: Timestamp,
-    /// Closed conversations of this run, with what the table's maps have to forget.
+    /// The key of all hashes of client ids: the whole table's, since conversations move between domains.
     hasher: std::hash::RandomState,
 }
 
@@ -272,7 +278,10 @@ impl Domain {
     fn settle(&mut self, now: Timestamp, run: &mut Run) -> bool {
         for _ in 0..STEPS {
             let changes = self.next_changes(now);
-            let Some(changes) = changes else { return false };
+            let Some(changes) = changes else {
+                self.work.reloading = false;
+                return false;
+            };
             for change in changes {
                 self.happen(change, now, run);
             }
@@ -321,6 +330,21 @@ impl Domain {
             rows.push(Row::Group(self.group_row(*desk, *group)));
         }
         Some(Batch { at: now, events: std::mem::take(&mut run.events), rows })
+    }
+
+    /// Takes another snapshot that says the same of this domain.
+    pub(in crate::routing) fn adopt(&mut self, directory: &Arc<Directory>) {
+        self.directory = Arc::clone(directory);
+    }
+
+    /// Whether this conversation is open here.
+    pub(in crate::routing) fn has(&self, conversation: ConversationId) -> bool {
+        self.conversations.contains_key(&conversation)
+    }
+
+    /// Every open conversation, in no order.
+    pub(in crate::routing) fn open(&self) -> impl Iterator<Item = &Conversation> {
+        self.conversations.values().map(|entry| &entry.conversation)
     }
 
     fn entry(&self, id: ConversationId) -> Result<&Entry, Refusal> {

@@ -23,6 +23,8 @@ pub enum Event {
     Assigned { conversation: ConversationId, agent: AccountId, via: Option<GroupId>, transferred: bool, at: Timestamp },
     /// It waits anew: for the first time, or taken from its agent.
     Queued { conversation: ConversationId, group: GroupId, requeue: Requeue, at: Timestamp },
+    /// Its group is gone: it is of this one now.
+    Regrouped { conversation: ConversationId, group: GroupId, at: Timestamp },
     /// Nobody could take it.
     Left { conversation: ConversationId, reason: LeftReason, at: Timestamp },
     /// Its recent agent is no longer waited for.

@@ -1,6 +1,7 @@
 //! The routing core: who gets the conversation. A deterministic state machine, *(command, time) → events*.
 //! It does no input or output, reads no clock and draws no random number.
 
+mod affected;
 mod agent;
 mod command;
 mod conversation;
@@ -10,14 +11,17 @@ mod desk;
 mod domain;
 mod event;
 mod index;
+mod reload;
 mod table;
 mod view;
 
+pub use affected::{Affected, Moved, changed_accounts};
 pub use command::{Command, Context, Destination, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Start};
 pub use conversation::{Bound, Conversation, Exclusion, Tail};
 pub use decision::{Candidate, Cause, Chosen, Decision, Looked, Step, WhyNot};
 pub use domain::{Acted, Actor, Domain, Settings};
 pub use event::{AgentRow, Batch, Event, GroupRow, Requeue, Row};
+pub use reload::Rearranged;
 pub use table::{Recovered, Table};
 pub use view::{
     By, Desk, DeskAgent, DeskEntry, DeskGroup, LeftReason, Message, Notice, OfferEnd, Outcome, Outgoing, Overdue,

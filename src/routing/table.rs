@@ -3,15 +3,16 @@
 //! never locked at once. A change of configuration takes the write side, commands take the read side.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 
-use super::domain::{Acted, Actor, Domain, Parts, Settings};
+use super::domain::{Acted, Actor, Domain, Settings};
 use super::event::{AgentRow, Batch, Event, GroupRow, Row};
 use super::{Command, Conversation, Refusal, View};
-use crate::directory::{Directory, DomainId};
+use crate::directory::{Directory, Domain as Plan, DomainId};
 use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, Sender, Timestamp};
 
 /// What the table is built from at a start.
@@ -27,23 +28,36 @@ pub struct Recovered {
 
 /// The table.
 pub struct Table {
-    layout: RwLock<Layout>,
+    pub(super) layout: RwLock<Layout>,
     conversations: DashMap<ConversationId, DomainId>,
     buyers: DashMap<BuyerKey, Vec<ConversationId>>,
     timers: Mutex<BTreeSet<(Timestamp, DomainId)>>,
     wake: Box<dyn Fn() + Send + Sync>,
+    pub(super) settings: Settings,
+    /// The key of all hashes of client ids.
+    pub(super) hasher: RandomState,
 }
 
-struct Layout {
-    directory: Arc<Directory>,
-    cells: Vec<Arc<Mutex<Cell>>>,
-    sellers: HashMap<SellerId, DomainId>,
-    accounts: HashMap<AccountId, DomainId>,
+/// Which domain everything belongs to, under one configuration.
+pub(super) struct Layout {
+    pub(super) directory: Arc<Directory>,
+    /// By id; what is no longer there was built anew under another id.
+    pub(super) domains: Vec<Option<Arc<Place>>>,
+    pub(super) sellers: HashMap<SellerId, DomainId>,
+    pub(super) accounts: HashMap<AccountId, DomainId>,
+    /// What the store has of accounts that act for nobody now.
+    pub(super) absent: Vec<AgentRow>,
 }
 
-struct Cell {
-    domain: Domain,
-    armed: Option<Timestamp>,
+/// A domain where it stands in the table.
+pub(super) struct Place {
+    pub(super) plan: Plan,
+    pub(super) cell: Mutex<Cell>,
+}
+
+pub(super) struct Cell {
+    pub(super) domain: Domain,
+    pub(super) armed: Option<Timestamp>,
 }
 
 impl Table {
@@ -56,47 +70,17 @@ impl Table {
         now: Timestamp,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> Self {
-        let mut sellers = HashMap::new();
-        let mut accounts = HashMap::new();
-        for (at, plan) in directory.domains.iter().enumerate() {
-            let id = DomainId(u32::try_from(at).unwrap_or(u32::MAX));
-            sellers.extend(plan.sellers.iter().map(|seller| (seller.clone(), id)));
-            accounts.extend(plan.agents.iter().map(|account| (account.clone(), id)));
-        }
-        let (conversations, buyers) = (DashMap::new(), DashMap::<BuyerKey, Vec<ConversationId>>::new());
-        let mut parts: Vec<Parts> = directory.domains.iter().map(|_| Parts::default()).collect();
-        for conversation in recovered.conversations {
-            let Some(id) = sellers.get(&conversation.seller).copied() else { continue };
-            conversations.insert(conversation.id, id);
-            buyers.entry(conversation.profile.key.clone()).or_default().push(conversation.id);
-            parts[id.0 as usize].conversations.push(conversation);
-        }
-        for agent in recovered.agents {
-            if let Some(id) = accounts.get(&agent.account) {
-                parts[id.0 as usize].agents.push(agent);
-            }
-        }
-        for group in recovered.groups {
-            if let Some(id) = group.seller.as_ref().and_then(|seller| sellers.get(seller)) {
-                parts[id.0 as usize].groups.push(group);
-            }
-        }
-        let mut timers = BTreeSet::new();
-        let mut cells = Vec::with_capacity(parts.len());
-        for (at, (plan, parts)) in directory.domains.iter().zip(parts).enumerate() {
-            let domain = Domain::build(&directory, plan, settings, parts, now);
-            let armed = domain.next_deadline();
-            let id = DomainId(u32::try_from(at).unwrap_or(u32::MAX));
-            timers.extend(armed.map(|at| (at, id)));
-            cells.push(Arc::new(Mutex::new(Cell { domain, armed })));
-        }
-        Self {
-            layout: RwLock::new(Layout { directory, cells, sellers, accounts }),
-            conversations,
-            buyers,
-            timers: Mutex::new(timers),
+        let table = Self {
+            layout: RwLock::new(Layout::empty()),
+            conversations: DashMap::new(),
+            buyers: DashMap::new(),
+            timers: Mutex::new(BTreeSet::new()),
             wake: Box::new(wake),
-        }
+            settings,
+            hasher: RandomState::new(),
+        };
+        table.fill(directory, recovered, now);
+        table
     }
 
     /// The configuration in force.
@@ -116,6 +100,12 @@ impl Table {
 
     /// The domain of an open conversation.
     pub fn domain_of_conversation(&self, conversation: ConversationId) -> Option<DomainId> {
+        // A reload moves conversations; nobody is to look in between.
+        let _layout = self.layout.read();
+        self.domain_of(conversation)
+    }
+
+    fn domain_of(&self, conversation: ConversationId) -> Option<DomainId> {
         self.conversations.get(&conversation).map(|domain| *domain)
     }
 
@@ -135,34 +125,36 @@ impl Table {
 
     /// The open conversation of a buyer with a seller.
     pub fn open_of(&self, buyer: &BuyerKey, seller: &SellerId) -> Option<ConversationId> {
-        let cell = self.cell(self.domain_of_seller(seller)?)?;
-        let cell = cell.lock();
+        let place = self.place(self.domain_of_seller(seller)?)?;
+        let cell = place.cell.lock();
         cell.domain.open_of(buyer, seller)
     }
 
     /// An open conversation as it is now.
     pub fn view(&self, conversation: ConversationId, now: Timestamp) -> Option<Arc<View>> {
-        let cell = self.cell(self.domain_of_conversation(conversation)?)?;
-        let cell = cell.lock();
+        let place = self.place(self.domain_of_conversation(conversation)?)?;
+        let cell = place.cell.lock();
         cell.domain.shown(conversation, now)
     }
 
     /// What an agent owns now.
     pub fn held_by(&self, account: &AccountId, now: Timestamp) -> Vec<Arc<View>> {
-        let cell = self.domain_of_agent(account).and_then(|domain| self.cell(domain));
-        cell.map(|cell| cell.lock().domain.held_by(account, now)).unwrap_or_default()
+        let place = self.domain_of_agent(account).and_then(|domain| self.place(domain));
+        place.map(|place| place.cell.lock().domain.held_by(account, now)).unwrap_or_default()
     }
 
     /// Whether a sender may have used this id in the conversation before: only the store knows for certain.
     pub fn may_repeat(&self, conversation: ConversationId, sender: &Sender, client_id: &str) -> bool {
-        let Some(domain) = self.domain_of_conversation(conversation) else { return true };
-        let Some(cell) = self.cell(domain) else { return true };
-        let cell = cell.lock();
+        let layout = self.layout.read();
+        let Some(domain) = self.domain_of(conversation) else { return true };
+        let Some(place) = layout.place(domain) else { return true };
+        let cell = place.cell.lock();
         cell.domain.may_repeat(conversation, sender, client_id)
     }
 
     /// Runs a command in a domain. `done` gets what came of it while the domain is still locked, so that what it
-    /// sends on is in the order in which it happened; it must not block.
+    /// sends on is in the order in which it happened; it must not block. Where the domain is no longer there, nothing
+    /// is found.
     pub fn act<R>(
         &self,
         domain: DomainId,
@@ -172,27 +164,61 @@ impl Table {
         done: impl FnOnce(Acted) -> R,
     ) -> R {
         let layout = self.layout.read();
-        let Some(cell) = layout.cells.get(domain.0 as usize) else {
-            return done(Acted { result: Err(Refusal::NotFound), batch: None, outgoing: Vec::new(), more: false });
-        };
-        let mut cell = cell.lock();
+        match layout.place(domain) {
+            Some(place) => self.act_on(domain, &mut place.cell.lock(), actor, command, now, done),
+            None => done(Acted { result: Err(Refusal::NotFound), batch: None, outgoing: Vec::new(), more: false }),
+        }
+    }
+
+    /// Like [`Table::act`], but gives the command back where what it is about has been closed, or put into another domain
+    /// by a reload: whoever gave it looks again.
+    ///
+    /// # Errors
+    /// The command, if the domain is no longer there, or the conversation not in it.
+    pub fn try_act<R>(
+        &self,
+        domain: DomainId,
+        actor: &Actor<'_>,
+        command: Command,
+        now: Timestamp,
+        done: impl FnOnce(Acted) -> R,
+    ) -> Result<R, Command> {
+        let layout = self.layout.read();
+        let Some(place) = layout.place(domain) else { return Err(command) };
+        let mut cell = place.cell.lock();
+        let about = if matches!(command, Command::Reopen(_)) { None } else { command.conversation() };
+        if about.is_some_and(|conversation| !cell.domain.has(conversation)) {
+            return Err(command);
+        }
+        Ok(self.act_on(domain, &mut cell, actor, command, now, done))
+    }
+
+    fn act_on<R>(
+        &self,
+        domain: DomainId,
+        cell: &mut Cell,
+        actor: &Actor<'_>,
+        command: Command,
+        now: Timestamp,
+        done: impl FnOnce(Acted) -> R,
+    ) -> R {
         let acted = cell.domain.act(actor, command, now);
         if let Some(batch) = &acted.batch {
             self.follow(domain, batch);
         }
-        self.arm(domain, &mut cell);
+        self.arm(domain, cell);
         done(acted)
     }
 
     /// Everything that a store has to keep of a domain, as it is now.
     pub fn rows(&self, domain: DomainId) -> Vec<Row> {
-        self.cell(domain).map(|cell| cell.lock().domain.rows()).unwrap_or_default()
+        self.place(domain).map(|place| place.cell.lock().domain.rows()).unwrap_or_default()
     }
 
     /// Applies what was recorded of a domain, as recovery from the records alone would: nothing is decided or told.
     pub fn replay(&self, domain: DomainId, batch: &Batch) {
-        let Some(cell) = self.cell(domain) else { return };
-        cell.lock().domain.replay(batch);
+        let Some(place) = self.place(domain) else { return };
+        place.cell.lock().domain.replay(batch);
         self.follow(domain, batch);
     }
 
@@ -211,8 +237,8 @@ impl Table {
         self.conversations.len()
     }
 
-    fn cell(&self, domain: DomainId) -> Option<Arc<Mutex<Cell>>> {
-        self.layout.read().cells.get(domain.0 as usize).cloned()
+    fn place(&self, domain: DomainId) -> Option<Arc<Place>> {
+        self.layout.read().place(domain).cloned()
     }
 
     /// The maps follow what has happened.
@@ -244,7 +270,27 @@ impl Table {
         });
     }
 
-    fn arm(&self, domain: DomainId, cell: &mut Cell) {
+    /// An open conversation is in this domain now.
+    pub(super) fn settle_in(&self, conversation: &Conversation, domain: DomainId) {
+        if self.conversations.insert(conversation.id, domain).is_none() {
+            self.buyers.entry(conversation.profile.key.clone()).or_default().push(conversation.id);
+        }
+    }
+
+    /// Forgets every open conversation.
+    pub(super) fn forget_all(&self) {
+        self.conversations.clear();
+        self.buyers.clear();
+    }
+
+    /// A domain has nothing to do any more.
+    pub(super) fn disarm(&self, domain: DomainId, cell: &mut Cell) {
+        if let Some(armed) = cell.armed.take() {
+            self.timers.lock().remove(&(armed, domain));
+        }
+    }
+
+    pub(super) fn arm(&self, domain: DomainId, cell: &mut Cell) {
         let next = cell.domain.next_deadline();
         if next == cell.armed {
             return;

@@ -4,6 +4,7 @@ use super::{Domain, Entry, Fresh, Run};
 use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, State, Status, Timestamp};
 use crate::routing::conversation::{Conversation, Exclusion};
 use crate::routing::event::{Event, GroupRow, Requeue};
+use crate::routing::view::LeftReason;
 
 impl Domain {
     /// Applies one event.
@@ -28,16 +29,8 @@ impl Domain {
                 self.assigned(*conversation, agent, via.as_ref(), *transferred, *at);
             }
             Event::Queued { conversation, group, requeue, at } => self.queued(*conversation, group, requeue, *at),
-            Event::Left { conversation, reason, .. } => {
-                self.change(*conversation, |c| {
-                    c.state = State::LeftMessage;
-                    c.left = Some(*reason);
-                    c.recent_until = None;
-                    c.pause_until = None;
-                });
-                self.look_again(*conversation);
-                self.work.rounds.insert(*conversation);
-            }
+            Event::Regrouped { conversation, group, at } => self.regrouped(*conversation, group, *at),
+            Event::Left { conversation, reason, .. } => self.left(*conversation, *reason),
             Event::RecentWaitEnded { conversation } => {
                 self.change(*conversation, |c| c.recent_until = None);
                 self.look_again(*conversation);
@@ -80,6 +73,17 @@ impl Domain {
         }
     }
 
+    fn left(&mut self, id: ConversationId, reason: LeftReason) {
+        self.change(id, |c| {
+            c.state = State::LeftMessage;
+            c.left = Some(reason);
+            c.recent_until = None;
+            c.pause_until = None;
+        });
+        self.look_again(id);
+        self.work.rounds.insert(id);
+    }
+
     fn paused(&mut self, agent: &AccountId, seller: &SellerId, status: Option<Status>, at: Timestamp) {
         let Some(agent) = self.agent_of(agent) else { return };
         let Some(desk) = self.desk_at.get(seller).copied() else { return };
@@ -111,6 +115,7 @@ impl Domain {
             }
             Event::OfferEnded { conversation, .. }
             | Event::Queued { conversation, .. }
+            | Event::Regrouped { conversation, .. }
             | Event::Left { conversation, .. }
             | Event::RecentWaitEnded { conversation }
             | Event::RoundEnded { conversation, .. }
@@ -258,6 +263,21 @@ impl Domain {
         }
     }
 
+    fn regrouped(&mut self, id: ConversationId, group: &crate::model::GroupId, at: Timestamp) {
+        let Some(entry) = self.conversations.get(&id) else { return };
+        let group_at = self.group_of(entry.desk, group).unwrap_or(entry.group);
+        self.unlink(id);
+        if let Some(entry) = self.conversations.get_mut(&id) {
+            entry.group = group_at;
+            entry.due = 0;
+            entry.conversation.group = group.clone();
+            entry.conversation.rev += 1;
+        }
+        self.mark_due(id, at);
+        self.link(id);
+        self.look_again(id);
+    }
+
     fn round_ended(&mut self, id: ConversationId, pause_until: Option<Timestamp>) {
         self.change(id, |c| {
             c.pause_until = pause_until;
@@ -281,7 +301,7 @@ impl Domain {
         let owner = conversation.owner().cloned();
         let via = conversation.via.clone();
         if let Some(assigned) = conversation.assigned_at.filter(|_| owner.is_some()) {
-            self.desks[desk].groups[group].lasted(at.since(assigned));
+            self.desks[desk].groups[group].durations.add(at.since(assigned));
         }
         self.desks[desk].today(at).closed += 1;
         if let Some(agent) = owner.as_ref().and_then(|owner| self.agent_of(owner)) {

@@ -1,43 +1,31 @@
 //! How a domain comes to be: from a snapshot, and from what was there before — in the store, or in other domains.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::RandomState;
 use std::sync::Arc;
 
+use super::carry::Parts;
+use super::tick::ONCE;
 use super::{Domain, Entry, Kind, Pool, Settings, Work};
 use crate::directory::{Directory, Domain as Plan, Group, Seller, Strategy};
-use crate::model::{AccountId, ConversationId, SellerId, SessionId, State, Status, Timestamp};
-use crate::routing::agent::{Agent, Post, Seat, WrapUp};
+use crate::model::Timestamp;
+use crate::routing::agent::{Agent, Post, Seat};
 use crate::routing::conversation::Conversation;
 use crate::routing::deadline::{Deadlines, Due};
 use crate::routing::desk::{Day, Desk, GroupState, MemberState};
-use crate::routing::event::{AgentRow, GroupRow, Row};
+use crate::routing::event::Row;
 use crate::routing::index::Index;
-
-/// What a domain is made of besides the snapshot.
-#[derive(Clone, Debug, Default)]
-pub struct Parts {
-    /// Open conversations.
-    pub conversations: Vec<Conversation>,
-    /// Agents, as the store has them.
-    pub agents: Vec<AgentRow>,
-    /// Groups' rotations.
-    pub groups: Vec<GroupRow>,
-    /// What no restart keeps: sessions, watchers, figures. Only there when a running table is rebuilt.
-    pub(super) live: Live,
-}
-
-/// What lives only as long as the process.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Live {
-    pub(super) entries: HashMap<ConversationId, Entry>,
-    pub(super) sessions: HashMap<AccountId, (Vec<SessionId>, Option<Timestamp>)>,
-    pub(super) wrap_ups: Vec<(AccountId, SellerId, Timestamp)>,
-    pub(super) desks: HashMap<SellerId, (Vec<AccountId>, Day)>,
-}
 
 impl Domain {
     /// A domain of these sellers and agents.
-    pub fn build(directory: &Arc<Directory>, plan: &Plan, settings: Settings, parts: Parts, now: Timestamp) -> Self {
+    pub(in crate::routing) fn build(
+        directory: &Arc<Directory>,
+        plan: &Plan,
+        settings: Settings,
+        hasher: &RandomState,
+        parts: Parts,
+        now: Timestamp,
+    ) -> Self {
         let mut domain = Self {
             directory: Arc::clone(directory),
             settings,
@@ -50,7 +38,7 @@ impl Domain {
             deadlines: Deadlines::default(),
             work: Work::default(),
             last_time: Timestamp::ZERO,
-            hasher: std::hash::RandomState::new(),
+            hasher: hasher.clone(),
         };
         domain.add_agents(plan);
         domain.restore_agents(&parts.agents);
@@ -62,10 +50,10 @@ impl Domain {
         for agent in 0..domain.agents.len() {
             domain.refresh_reach(agent, now);
         }
-        let mut entries = parts.live.entries;
+        let (running, mut entries) = (parts.live.running, parts.live.entries);
         for conversation in parts.conversations {
             let kept = entries.remove(&conversation.id);
-            domain.restore_conversation(conversation, kept, now);
+            domain.restore_conversation(conversation, kept, running, now);
         }
         for agent in 0..domain.agents.len() {
             domain.refresh_load(agent);
@@ -75,8 +63,13 @@ impl Domain {
             if let Some(until) = desk.seller.next_suspension(now) {
                 domain.deadlines.arm(Due::Desk(at), until);
             }
+            if running {
+                domain.deadlines.arm(Due::Sweep(at), now + ONCE);
+                domain.deadlines.arm(Due::Subscribers(at), now);
+            }
         }
         domain.work.all = true;
+        domain.work.reloading = running;
         domain
     }
 
@@ -93,31 +86,6 @@ impl Domain {
         conversations.chain(agents).chain(groups).collect()
     }
 
-    /// What another domain can be built from: everything but what the snapshot says.
-    pub fn into_parts(self) -> Parts {
-        let mut parts = Parts::default();
-        for (at, desk) in self.desks.iter().enumerate() {
-            for group in 0..desk.groups.len() {
-                parts.groups.push(self.group_row(at, group));
-            }
-            parts.live.desks.insert(desk.seller.id.clone(), (desk.subscribers.clone(), desk.day.clone()));
-        }
-        for agent in &self.agents {
-            parts.agents.push(agent.row(|desk| self.desks[desk].seller.id.clone()));
-            parts.live.sessions.insert(agent.account.clone(), (agent.sessions.clone(), agent.grace_until));
-            for wrap_up in &agent.wrap_ups {
-                let seller = self.desks[wrap_up.desk].seller.id.clone();
-                parts.live.wrap_ups.push((agent.account.clone(), seller, wrap_up.until));
-            }
-        }
-        for (id, entry) in self.conversations {
-            parts.conversations.push(entry.conversation.clone());
-            parts.live.entries.insert(id, entry);
-        }
-        parts.conversations.sort_by_key(|conversation| conversation.id);
-        parts
-    }
-
     fn add_agents(&mut self, plan: &Plan) {
         for account in &plan.agents {
             let name = self.directory.name_of(account).cloned().unwrap_or_else(|| account.as_str().into());
@@ -126,34 +94,10 @@ impl Domain {
         }
     }
 
-    fn restore_agents(&mut self, rows: &[AgentRow]) {
-        for row in rows {
-            let Some(agent) = self.agent_at.get(&row.account) else { continue };
-            let agent = &mut self.agents[*agent];
-            agent.status = row.status;
-            agent.since = row.since;
-            agent.last_given = row.last_given;
-            agent.last_ended = row.last_ended;
-            agent.missed_offers = row.missed_offers;
-            self.last_time = self.last_time.max(row.last_given).max(row.last_ended);
-        }
-    }
-
-    fn restore_pauses(&mut self, rows: &[AgentRow]) {
-        for row in rows {
-            let Some(agent) = self.agent_at.get(&row.account) else { continue };
-            for (seller, status) in &row.paused {
-                let desk = self.desk_at.get(seller);
-                if let Some(post) = desk.and_then(|desk| self.agents[*agent].post_mut(*desk)) {
-                    post.paused = Some(*status);
-                }
-            }
-        }
-    }
-
     fn add_desks(&mut self, plan: &Plan) {
         for id in &plan.sellers {
-            let Some(seller) = self.directory.sellers.get(id).cloned() else { continue };
+            let removed = || Arc::new(Seller::removed(id.clone()));
+            let seller = self.directory.sellers.get(id).cloned().unwrap_or_else(removed);
             self.desk_at.insert(id.clone(), self.desks.len());
             self.add_desk(seller);
         }
@@ -218,23 +162,6 @@ impl Domain {
         GroupState::new(at, 0, members, group.overflow.len())
     }
 
-    fn restore_groups(&mut self, rows: &[GroupRow]) {
-        for row in rows {
-            let (Some(seller), Some(group)) = (&row.seller, &row.group) else { continue };
-            let Some(desk) = self.desk_at.get(seller).copied() else { continue };
-            let Some(group) = self.group_of(desk, group) else { continue };
-            let place =
-                |account: &AccountId| self.agent_of(account).and_then(|agent| self.member_of(agent, desk, group));
-            let last_chosen = row.last_chosen.as_ref().and_then(place).and_then(|member| u32::try_from(member).ok());
-            let weights: Vec<_> = row.weights.iter().filter_map(|(who, weight)| Some((place(who)?, *weight))).collect();
-            let state = &mut self.desks[desk].groups[group];
-            state.last_chosen = last_chosen;
-            for (member, weight) in weights {
-                state.members[member].current = weight;
-            }
-        }
-    }
-
     /// Groups with the same members, tiers and way of comparing share a pool: an agent of a thousand such groups
     /// changes one key when its load changes.
     fn add_pools(&mut self) {
@@ -271,75 +198,6 @@ impl Domain {
         }
         self.pools.push(Pool { kind, index: Index::new(&due), members });
         pool
-    }
-
-    fn restore_live(&mut self, live: &Live, now: Timestamp) {
-        let running = !live.sessions.is_empty();
-        let grace = now + self.settings.presence_grace;
-        for agent in &mut self.agents {
-            match live.sessions.get(&agent.account) {
-                Some((sessions, grace_until)) => {
-                    agent.sessions.clone_from(sessions);
-                    agent.grace_until = *grace_until;
-                }
-                None if !running && agent.status != Status::Offline => agent.grace_until = Some(grace),
-                None => {}
-            }
-        }
-        for (account, seller, until) in &live.wrap_ups {
-            let Some(agent) = self.agent_of(account) else { continue };
-            let Some(desk) = self.desk_at.get(seller).copied() else { continue };
-            self.agents[agent].wrap_ups.push(WrapUp { until: *until, desk, via: None });
-            self.take_slot(agent, desk, None);
-        }
-        for desk in &mut self.desks {
-            if let Some((subscribers, day)) = live.desks.get(&desk.seller.id) {
-                desk.subscribers.clone_from(subscribers);
-                desk.day = day.clone();
-            }
-        }
-    }
-
-    /// Puts an open conversation in. One of a seller that is gone is put nowhere: the table closes it.
-    fn restore_conversation(&mut self, mut conversation: Conversation, kept: Option<Entry>, now: Timestamp) {
-        let Some(desk) = self.desk_at.get(&conversation.seller).copied() else { return };
-        let group = self.group_of(desk, &conversation.group).unwrap_or(self.desks[desk].default_group);
-        let removed = *self.group_id(desk, group) != conversation.group;
-        conversation.group = self.group_id(desk, group).clone();
-        let fresh = kept.is_none();
-        if fresh && conversation.buyer_gone_since.is_none() {
-            conversation.buyer_gone_since = Some(now);
-        }
-        let mut entry = kept.unwrap_or_else(|| Entry::new(conversation.clone(), desk, group, true));
-        entry.conversation = conversation;
-        entry.desk = desk;
-        entry.group = group;
-        entry.due = 0;
-        let id = entry.conversation.id;
-        let (state, agent) = (entry.conversation.state, entry.conversation.agent.clone());
-        self.desks[desk].open_of.insert(entry.conversation.profile.key.clone(), id);
-        self.conversations.insert(id, entry);
-        self.mark_due(id, now);
-        self.link(id);
-        let agent = agent.and_then(|account| self.agent_of(&account));
-        match (state, agent) {
-            (State::Offered, _) if fresh => self.work.withdraw.push(id),
-            (State::Active, None) => self.work.evict.push((id, super::Cause::Unauthorized)),
-            (State::Offered, None) => self.work.withdraw.push(id),
-            (State::Active, Some(agent)) => self.evict_if_barred(id, agent, now),
-            _ if removed => self.look_again(id),
-            _ => {}
-        }
-    }
-
-    /// An owner whose authorization is gone or suspended, or who has been offline since before the start, loses it.
-    fn evict_if_barred(&mut self, id: ConversationId, agent: usize, now: Timestamp) {
-        let desk = self.conversations[&id].desk;
-        match self.agents[agent].post(desk) {
-            None => self.work.evict.push((id, super::Cause::Unauthorized)),
-            Some(post) if now >= post.in_force_until => self.work.evict.push((id, super::Cause::Suspended)),
-            Some(_) => {}
-        }
     }
 }
 

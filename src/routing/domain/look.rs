@@ -40,6 +40,11 @@ impl Domain {
                 return Some(vec![Change::new(event, Cause::Reload)]);
             }
         }
+        while let Some(id) = self.work.moved.pop() {
+            if let Some(change) = self.regroup(id, now) {
+                return Some(vec![change]);
+            }
+        }
         while let Some((id, cause)) = self.work.evict.pop() {
             if let Some(change) = self.evict(id, cause, now) {
                 return Some(vec![change]);
@@ -128,7 +133,7 @@ impl Domain {
         let able = firsts.iter().filter(|((_, first), _)| pick.is_some() || *first != id).map(|(_, agent)| *agent);
         let able: Vec<usize> = able.collect();
         let changes = pick.map(|pick| {
-            let fresh = Fresh::new(Cause::SlotOpened);
+            let fresh = Fresh::new(self.usual_cause());
             let decision = self.trace(entry, &fresh, Some(&pick), false, now);
             self.give(entry, &pick, fresh.cause, decision, now)
         });
@@ -158,7 +163,7 @@ impl Domain {
         let entering = fresh.as_ref().map(|fresh| fresh.cause);
         let pick = if leaves { None } else { self.select(entry, entering, now) };
         if let Some(pick) = pick {
-            let fresh = fresh.unwrap_or_else(|| Fresh::new(Cause::SlotOpened));
+            let fresh = fresh.unwrap_or_else(|| Fresh::new(self.usual_cause()));
             let decision = self.trace(entry, &fresh, Some(&pick), false, now);
             return Some(self.give(entry, &pick, fresh.cause, decision, now));
         }
@@ -170,6 +175,22 @@ impl Domain {
         let decision = self.trace(entry, &fresh, None, false, now);
         let event = Event::Decided { conversation: id, decision: Arc::new(decision) };
         Some(vec![Change::new(event, fresh.cause)])
+    }
+
+    /// The cause of what is placed because something became possible.
+    fn usual_cause(&self) -> Cause {
+        if self.work.reloading { Cause::Reload } else { Cause::SlotOpened }
+    }
+
+    /// A conversation of a group that is gone is the default group's.
+    fn regroup(&mut self, id: ConversationId, at: Timestamp) -> Option<Change> {
+        let entry = self.conversations.get(&id)?;
+        let (group, queued) = (entry.group, entry.conversation.state == State::Queued);
+        let group = self.group_id(entry.desk, group).clone();
+        if queued {
+            self.is_fresh(id, Fresh::new(Cause::Reload));
+        }
+        Some(Change::new(Event::Regrouped { conversation: id, group, at }, Cause::Reload))
     }
 
     /// A bound agent who is offline, or may no longer act for the seller, is no longer waited for.

@@ -29,7 +29,9 @@ impl Domain {
         conversations.sort_by_key(|view| view.id);
         let state = &mut self.agents[agent];
         let anew = state.sessions.is_empty() && state.grace_until.is_none();
-        state.sessions.push(session);
+        if !state.sessions.contains(&session) {
+            state.sessions.push(session);
+        }
         state.grace_until = None;
         if anew {
             let status = status.unwrap_or(Status::Away);

@@ -63,7 +63,7 @@ impl Domain {
         use super::super::agent::Reach;
 
         let state = &self.desks[at].groups[group];
-        let mean = state.mean_duration()?;
+        let mean = state.durations.mean()?;
         let online = state.members.iter().filter(|member| member.reach == Reach::Online);
         let slots: u64 = online.map(|member| u64::from(self.agents[member.agent].capacity)).sum();
         let millis = u128::from(position) * mean.as_millis();

@@ -38,7 +38,11 @@ impl Domain {
     /// Gathers who is told what of a change that has been applied.
     pub(super) fn tell(&mut self, change: &Change, before: Before, now: Timestamp, run: &mut Run) {
         match &change.event {
-            Event::Started { .. } | Event::Rotated { .. } | Event::Missed { .. } | Event::Read { .. } => {}
+            Event::Started { .. }
+            | Event::Regrouped { .. }
+            | Event::Rotated { .. }
+            | Event::Missed { .. }
+            | Event::Read { .. } => {}
             Event::Reopened { conversation, .. } => {
                 let by = crate::routing::By::Buyer;
                 self.tell_view(conversation.id, true, now, run, |view| Notice::Reopened { view, by });

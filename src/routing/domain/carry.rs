@@ -1,0 +1,271 @@
+//! What a domain carries over: from the store at a start, from the domains before it at a reload, from both when the
+//! table is built anew in place. Indexes are never carried, they are made.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Cause, Domain, Entry};
+use crate::model::{AccountId, ConversationId, GroupId, SellerId, SessionId, State, Status, Timestamp};
+use crate::routing::agent::WrapUp;
+use crate::routing::conversation::Conversation;
+use crate::routing::desk::{Day, Durations};
+use crate::routing::event::{AgentRow, GroupRow};
+
+/// What a domain is made of besides the snapshot.
+#[derive(Clone, Debug, Default)]
+pub(in crate::routing) struct Parts {
+    /// Open conversations.
+    pub(in crate::routing) conversations: Vec<Conversation>,
+    /// Agents, as the store has them.
+    pub(in crate::routing) agents: Vec<AgentRow>,
+    /// Groups' rotations.
+    pub(in crate::routing) groups: Vec<GroupRow>,
+    /// What no restart keeps.
+    pub(in crate::routing) live: Live,
+}
+
+/// What lives only as long as the process.
+#[derive(Clone, Debug, Default)]
+pub(in crate::routing) struct Live {
+    /// Whether the process went on: nobody is in grace because of it, no offer is withdrawn.
+    pub(in crate::routing) running: bool,
+    pub(super) entries: HashMap<ConversationId, Entry>,
+    pub(super) sessions: HashMap<AccountId, (Vec<SessionId>, Option<Timestamp>)>,
+    pub(super) wrap_ups: Vec<(AccountId, SellerId, Option<GroupId>, Timestamp)>,
+    pub(super) desks: HashMap<SellerId, Figures>,
+}
+
+/// Who looks at a desk, and what it has counted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Figures {
+    pub(super) subscribers: Vec<AccountId>,
+    pub(super) day: Day,
+    pub(super) durations: HashMap<GroupId, Durations>,
+}
+
+impl Parts {
+    /// Adds the parts of another domain.
+    pub(in crate::routing) fn extend(&mut self, other: Self) {
+        self.conversations.extend(other.conversations);
+        self.agents.extend(other.agents);
+        self.groups.extend(other.groups);
+        let live = &mut self.live;
+        live.running |= other.live.running;
+        live.entries.extend(other.live.entries);
+        live.sessions.extend(other.live.sessions);
+        live.wrap_ups.extend(other.live.wrap_ups);
+        live.desks.extend(other.live.desks);
+    }
+
+    /// Deals it out: to every share what is of its sellers and agents. What is of none comes last.
+    pub(in crate::routing) fn deal(
+        self,
+        shares: usize,
+        seller: impl Fn(&SellerId) -> Option<usize>,
+        agent: impl Fn(&AccountId) -> Option<usize>,
+    ) -> Vec<Self> {
+        let empty = Self { live: Live { running: self.live.running, ..Live::default() }, ..Self::default() };
+        let mut dealt = vec![empty; shares + 1];
+        let of_seller = |id: &SellerId| seller(id).unwrap_or(shares);
+        let of_agent = |id: &AccountId| agent(id).unwrap_or(shares);
+        let mut live = self.live;
+        for conversation in self.conversations {
+            let share = &mut dealt[of_seller(&conversation.seller)];
+            let kept = live.entries.remove(&conversation.id);
+            share.live.entries.extend(kept.map(|kept| (conversation.id, kept)));
+            share.conversations.push(conversation);
+        }
+        for row in self.agents {
+            dealt[of_agent(&row.account)].agents.push(row);
+        }
+        for row in self.groups {
+            let share = row.seller.as_ref().map_or(shares, of_seller);
+            dealt[share].groups.push(row);
+        }
+        for (account, sessions) in live.sessions {
+            dealt[of_agent(&account)].live.sessions.insert(account, sessions);
+        }
+        for wrap_up in live.wrap_ups {
+            dealt[of_seller(&wrap_up.1)].live.wrap_ups.push(wrap_up);
+        }
+        for (id, figures) in live.desks {
+            dealt[of_seller(&id)].live.desks.insert(id, figures);
+        }
+        dealt
+    }
+
+    /// Takes what a store has in place of what was in memory, where the store is the truth.
+    pub(in crate::routing) fn correct(&mut self, stored: Self) {
+        let live = &mut self.live;
+        for entry in live.entries.values_mut() {
+            entry.kinds = Vec::new();
+            entry.hashes = HashSet::new();
+            entry.partial = true;
+        }
+        let gone = |id: &ConversationId| live.entries.get(id).map(|entry| entry.conversation.buyer_gone_since);
+        self.conversations = stored.conversations;
+        for conversation in &mut self.conversations {
+            if let Some(gone_since) = gone(&conversation.id) {
+                conversation.buyer_gone_since = gone_since;
+            }
+        }
+        self.agents = stored.agents;
+        self.groups = stored.groups;
+    }
+}
+
+impl Domain {
+    /// What another domain can be built from: everything but what the snapshot says.
+    pub(in crate::routing) fn parts(&self) -> Parts {
+        let mut parts = Parts { live: Live { running: true, ..Live::default() }, ..Parts::default() };
+        for (at, desk) in self.desks.iter().enumerate() {
+            parts.groups.extend((0..desk.groups.len()).map(|group| self.group_row(at, group)));
+            let durations = desk.groups.iter().zip(&desk.seller.groups);
+            let figures = Figures {
+                subscribers: desk.subscribers.clone(),
+                day: desk.day.clone(),
+                durations: durations.map(|(state, group)| (group.id.clone(), state.durations.clone())).collect(),
+            };
+            parts.live.desks.insert(desk.seller.id.clone(), figures);
+        }
+        for agent in &self.agents {
+            parts.agents.push(agent.row(|desk| self.desks[desk].seller.id.clone()));
+            parts.live.sessions.insert(agent.account.clone(), (agent.sessions.clone(), agent.grace_until));
+            for wrap_up in &agent.wrap_ups {
+                let seller = self.desks[wrap_up.desk].seller.id.clone();
+                let via = wrap_up.via.map(|(group, _)| self.group_id(wrap_up.desk, group).clone());
+                parts.live.wrap_ups.push((agent.account.clone(), seller, via, wrap_up.until));
+            }
+        }
+        for (id, entry) in &self.conversations {
+            parts.conversations.push(entry.conversation.clone());
+            parts.live.entries.insert(*id, entry.clone());
+        }
+        parts.conversations.sort_unstable_by_key(|conversation| conversation.id);
+        parts
+    }
+
+    pub(super) fn restore_agents(&mut self, rows: &[AgentRow]) {
+        for row in rows {
+            let Some(agent) = self.agent_at.get(&row.account) else { continue };
+            let agent = &mut self.agents[*agent];
+            agent.status = row.status;
+            agent.since = row.since;
+            agent.last_given = row.last_given;
+            agent.last_ended = row.last_ended;
+            agent.missed_offers = row.missed_offers;
+            self.last_time = self.last_time.max(row.last_given).max(row.last_ended);
+        }
+    }
+
+    pub(super) fn restore_pauses(&mut self, rows: &[AgentRow]) {
+        for row in rows {
+            let Some(agent) = self.agent_at.get(&row.account) else { continue };
+            for (seller, status) in &row.paused {
+                let desk = self.desk_at.get(seller);
+                if let Some(post) = desk.and_then(|desk| self.agents[*agent].post_mut(*desk)) {
+                    post.paused = Some(*status);
+                }
+            }
+        }
+    }
+
+    pub(super) fn restore_groups(&mut self, rows: &[GroupRow]) {
+        for row in rows {
+            let (Some(seller), Some(group)) = (&row.seller, &row.group) else { continue };
+            let Some(desk) = self.desk_at.get(seller).copied() else { continue };
+            let Some(group) = self.group_of(desk, group) else { continue };
+            let place =
+                |account: &AccountId| self.agent_of(account).and_then(|agent| self.member_of(agent, desk, group));
+            let last_chosen = row.last_chosen.as_ref().and_then(place).and_then(|member| u32::try_from(member).ok());
+            let weights: Vec<_> = row.weights.iter().filter_map(|(who, weight)| Some((place(who)?, *weight))).collect();
+            let state = &mut self.desks[desk].groups[group];
+            state.last_chosen = last_chosen;
+            for (member, weight) in weights {
+                state.members[member].current = weight;
+            }
+        }
+    }
+
+    pub(super) fn restore_live(&mut self, live: &Live, now: Timestamp) {
+        let grace = now + self.settings.presence_grace;
+        for agent in &mut self.agents {
+            match live.sessions.get(&agent.account) {
+                Some((sessions, grace_until)) => {
+                    agent.sessions.clone_from(sessions);
+                    agent.grace_until = *grace_until;
+                }
+                None if agent.status != Status::Offline => agent.grace_until = Some(grace),
+                None => {}
+            }
+        }
+        for (account, seller, via, until) in &live.wrap_ups {
+            let Some(agent) = self.agent_of(account) else { continue };
+            let Some(desk) = self.desk_at.get(seller).copied() else { continue };
+            let group = via.as_ref().and_then(|group| self.group_of(desk, group));
+            let via = group.and_then(|group| Some((group, self.member_of(agent, desk, group)?)));
+            self.agents[agent].wrap_ups.push(WrapUp { until: *until, desk, via });
+            self.take_slot(agent, desk, via);
+        }
+        for desk in &mut self.desks {
+            let Some(figures) = live.desks.get(&desk.seller.id) else { continue };
+            desk.subscribers.clone_from(&figures.subscribers);
+            desk.day.clone_from(&figures.day);
+            for (group, durations) in &figures.durations {
+                if let Some(group) = desk.group_at.get(group) {
+                    desk.groups[*group].durations.clone_from(durations);
+                }
+            }
+        }
+    }
+
+    /// Puts an open conversation in. One of a seller that is gone is closed, one of a group that is gone moves to the
+    /// default group, one whose agent may not have it any more is taken from it: as the next thing that happens.
+    pub(super) fn restore_conversation(
+        &mut self,
+        mut conversation: Conversation,
+        kept: Option<Entry>,
+        running: bool,
+        now: Timestamp,
+    ) {
+        let Some(desk) = self.desk_at.get(&conversation.seller).copied() else { return };
+        let group = self.group_of(desk, &conversation.group);
+        if !running && conversation.buyer_gone_since.is_none() {
+            conversation.buyer_gone_since = Some(now);
+        }
+        let group_at = group.unwrap_or(self.desks[desk].default_group);
+        let mut entry = kept.unwrap_or_else(|| Entry::new(conversation.clone(), desk, group_at, true));
+        let (id, state, agent) = (conversation.id, conversation.state, conversation.agent.clone());
+        entry.conversation = conversation;
+        entry.desk = desk;
+        entry.group = group_at;
+        entry.due = 0;
+        self.desks[desk].open_of.insert(entry.conversation.profile.key.clone(), id);
+        self.conversations.insert(id, entry);
+        self.mark_due(id, now);
+        self.link(id);
+        if !self.directory.sellers.contains_key(&self.desks[desk].seller.id) {
+            self.work.close.push(id);
+            return;
+        }
+        if group.is_none() {
+            self.work.moved.push(id);
+        }
+        let agent = agent.and_then(|account| self.agent_of(&account));
+        let barred = agent.map_or(Some(Cause::Unauthorized), |agent| self.barred(agent, desk, now));
+        match (state, barred) {
+            (State::Offered, _) if !running => self.work.withdraw.push(id),
+            (State::Offered, Some(_)) => self.work.withdraw.push(id),
+            (State::Active, Some(cause)) => self.work.evict.push((id, cause)),
+            _ => {}
+        }
+    }
+
+    /// Why an agent may have nothing of a desk any more, if so.
+    fn barred(&self, agent: usize, desk: usize, now: Timestamp) -> Option<Cause> {
+        match self.agents[agent].post(desk) {
+            None => Some(Cause::Unauthorized),
+            Some(post) if now >= post.in_force_until => Some(Cause::Suspended),
+            Some(_) => None,
+        }
+    }
+}
