@@ -1,6 +1,7 @@
 //! The daemon: everything put together, from the settings to the last session.
 
 mod drain;
+mod routing;
 mod signals;
 mod store;
 
@@ -16,20 +17,20 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::Keys;
 use crate::clock::Clock;
-use crate::config::load;
 use crate::config::settings::{Settings, StoreKind};
 use crate::delivery::{self, Lanes, Registry};
-use crate::directory::{self, Directory, Unbound};
+use crate::directory::{self, Accepted};
 use crate::dispatch::Dispatch;
 use crate::lifecycle::{Drain, Lifecycle};
 use crate::model::Timestamp;
-use crate::routing::{self, Table};
+use crate::routing::Table;
 use crate::server::{Admin, AdminListener};
 use crate::session::{self, Site};
 use crate::systemd::Systemd;
 use crate::{protocol, server};
 use signals::{Asked, Signals};
 
+pub use routing::Loaded;
 pub use store::Store;
 
 /// The exit code of an invalid configuration.
@@ -85,10 +86,12 @@ impl Daemon {
 
         let mut store = Store::open(&settings.store).await?;
         let clock = Arc::new(Clock::new(store.recovered.last_time));
-        let Some(directory) = read_directory(settings, clock.now()) else { return Ok(None) };
+        let loaded = read_routing(settings, store.recovered.accepted.as_ref(), clock.now());
+        let Some(mut loaded) = loaded else { return Ok(None) };
+        loaded.record(&store.writer).await?;
         let keys = Arc::new(Keys::load(&settings.auth, &settings.store.path)?);
         let (writing, sessions) = (store.thread.take(), TaskTracker::new());
-        let (site, wake) = assemble(settings, directory, keys, clock, store, life);
+        let (site, wake) = assemble(settings, loaded, keys, clock, store, life);
         tokio::spawn(keep_time(Arc::clone(&site), wake));
         tokio::spawn(server::public(listener, listener_settings(settings), Arc::clone(&site), sessions.clone()));
         admin.started(Arc::clone(&site));
@@ -112,6 +115,7 @@ impl Daemon {
 
     /// Lives until it has been told to end and has done so. A second signal to stop ends it at once.
     async fn live(self, signals: &mut Signals, systemd: &Systemd) -> ExitCode {
+        let site = Arc::clone(&self.site);
         let life = self.site.lifecycle.clone();
         let mut ended = std::pin::pin!(self.end());
         let mut stopping = false;
@@ -119,7 +123,7 @@ impl Daemon {
             tokio::select! {
                 in_time = &mut ended => return if in_time { ExitCode::SUCCESS } else { ExitCode::FAILURE },
                 asked = signals.next() => match asked {
-                    Asked::Reload => tracing::warn!("a reload is not possible yet"),
+                    Asked::Reload => drop(tokio::spawn(reload(Arc::clone(&site)))),
                     Asked::Empty => life.drain(Drain::Wait),
                     Asked::Stop if stopping => return ExitCode::FAILURE,
                     Asked::Stop => {
@@ -145,39 +149,38 @@ impl Daemon {
     }
 }
 
-/// The checked configuration; what is wrong with it is printed.
-fn read_directory(settings: &Settings, now: Timestamp) -> Option<Arc<Directory>> {
-    let files = match load::routing(&settings.routing.path) {
-        Ok(files) => files,
-        Err(faults) => {
-            eprint!("{}", directory::summary(&faults));
-            return None;
-        }
-    };
-    let (directory, faults) = directory::parse(&files, now, None, &Unbound::new());
-    if !faults.is_empty() {
-        eprintln!("{}", directory::summary(&faults));
+/// Reloads the configuration because a signal said so; what is wrong with it is logged.
+async fn reload(site: Arc<Site>) {
+    if let Err(error) = site.dispatch.reload("signal", false).await {
+        tracing::error!(error = error.message(), "the configuration was not reloaded; what was in force stays");
     }
-    directory.map(|mut directory| {
-        directory.generation = 1;
-        Arc::new(directory)
-    })
+}
+
+/// The checked configuration; what is wrong with it is printed.
+fn read_routing(settings: &Settings, recorded: Option<&Accepted>, now: Timestamp) -> Option<Loaded> {
+    let loaded = Loaded::read(settings.routing.path.clone(), recorded, now);
+    let found = loaded.as_ref().map_or_else(|faults| faults, |loaded| &loaded.warnings);
+    if !found.is_empty() {
+        eprintln!("{}", directory::summary(found));
+    }
+    loaded.ok()
 }
 
 /// Puts the parts together around the table.
 pub fn assemble(
     settings: &Settings,
-    directory: Arc<Directory>,
+    loaded: Loaded,
     keys: Arc<Keys>,
     clock: Arc<Clock>,
     store: Store,
     lifecycle: Lifecycle,
 ) -> (Arc<Site>, Arc<Notify>) {
     let Store { writer, journal, recovered, .. } = store;
+    let Loaded { directory, configuration, .. } = loaded;
     let (lanes, _) = Lanes::start(delivery::Settings::default(), &writer);
     let wake = Arc::new(Notify::new());
     let limits = &settings.limits;
-    let core = routing::Settings {
+    let core = crate::routing::Settings {
         presence_grace: settings.routing.presence_grace,
         conversations_per_buyer: limits.conversations_per_buyer,
     };
@@ -191,6 +194,7 @@ pub fn assemble(
         registry: Arc::new(Registry::default()),
         clock,
         lifecycle: lifecycle.clone(),
+        configuration,
     };
     let settings = session::Settings {
         protocol: protocol::Limits {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{Barrier, mpsc};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -82,6 +82,14 @@ pub enum Item {
         /// The session.
         peer: Arc<Peer>,
     },
+    /// All lanes meet here: nothing from behind it is brought out before anything from before it, on whichever lane.
+    /// From here on these sessions are told things on every lane.
+    Meet {
+        /// Where they meet.
+        barrier: Arc<Barrier>,
+        /// The sessions.
+        peers: Arc<[Arc<Peer>]>,
+    },
     /// From here on a session is told nothing.
     Detach {
         /// The session.
@@ -97,6 +105,9 @@ pub struct Lanes {
 
 /// The right to put one item on a lane, without waiting.
 pub struct Permit<'a>(Option<mpsc::Permit<'a, Item>>);
+
+/// The right to put one item on every lane, without waiting.
+pub struct AllLanes<'a>(Vec<Permit<'a>>);
 
 impl Lanes {
     /// Starts the tasks on the runtime that this is called from. They end when everybody has let go of the lanes.
@@ -120,6 +131,15 @@ impl Lanes {
         Permit(self.of(domain).reserve().await.ok())
     }
 
+    /// Waits for the right to put an item on every lane.
+    pub async fn reserve_all(&self) -> AllLanes<'_> {
+        let mut permits = Vec::with_capacity(self.senders.len());
+        for sender in self.senders.iter() {
+            permits.push(Permit(sender.reserve().await.ok()));
+        }
+        AllLanes(permits)
+    }
+
     /// Puts on the lane of a domain what may be lost: where the lane is full, it is.
     pub fn send_ephemeral(&self, domain: DomainId, outgoing: Vec<Outgoing>) -> bool {
         self.of(domain).try_send(Item::Done { position: None, outgoing, reply: None }).is_ok()
@@ -141,6 +161,16 @@ impl Lanes {
 
     fn of(&self, domain: DomainId) -> &mpsc::Sender<Item> {
         &self.senders[domain.0 as usize % self.senders.len()]
+    }
+}
+
+impl AllLanes<'_> {
+    /// Lets all lanes meet here. Never blocks.
+    pub fn meet(self, peers: Vec<Arc<Peer>>) {
+        let (barrier, peers): (_, Arc<[_]>) = (Arc::new(Barrier::new(self.0.len())), peers.into());
+        for permit in self.0 {
+            permit.send(Item::Meet { barrier: Arc::clone(&barrier), peers: Arc::clone(&peers) });
+        }
     }
 }
 
@@ -210,6 +240,12 @@ async fn bring_out(audience: &mut Audience, writer: &Writer, item: Item) {
             }
         }
         Item::Attach { peer } => audience.attach(peer),
+        Item::Meet { barrier, peers } => {
+            barrier.wait().await;
+            for peer in peers.iter() {
+                audience.attach(Arc::clone(peer));
+            }
+        }
         Item::Detach { session } => audience.detach(session),
     }
 }

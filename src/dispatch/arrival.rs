@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::{Dispatch, unavailable};
+use super::{Answer, Dispatch, Refused, unavailable};
 use crate::delivery::{Item, Peer, ReplyTo};
 use crate::directory::DomainId;
 use crate::model::{Caller, Status};
@@ -49,6 +49,24 @@ impl Dispatch {
         peer: &Arc<Peer>,
         status: Option<Status>,
     ) -> Result<(Vec<Arc<View>>, Option<Status>), RpcError> {
+        // A reload may put elsewhere what the session was about to see: then it looks again. To arrive twice changes
+        // nothing.
+        let (mut views, now) = loop {
+            if let Some(seen) = self.arrive_everywhere(peer, status).await? {
+                break seen;
+            }
+        };
+        views.retain(|view| peer.speaks_for(&view.seller));
+        self.settled().await?;
+        Ok((views, now))
+    }
+
+    /// Arrives in every domain that it concerns; nothing if one of them is no longer there.
+    async fn arrive_everywhere(
+        &self,
+        peer: &Arc<Peer>,
+        status: Option<Status>,
+    ) -> Result<Option<(Vec<Arc<View>>, Option<Status>)>, RpcError> {
         let domains: Vec<DomainId> = match &peer.caller {
             Caller::Staff { account, .. } => self.table.domain_of_agent(account).into_iter().collect(),
             Caller::Buyer { key, .. } => self.table.domains_of_buyer(key),
@@ -56,7 +74,7 @@ impl Dispatch {
         };
         let (mut views, mut now) = (Vec::new(), None);
         for domain in &domains {
-            let (seen, status) = self.arrive(*domain, peer, status).await?;
+            let Some((seen, status)) = self.arrive(*domain, peer, status).await? else { return Ok(None) };
             views.extend(seen);
             now = now.or(status);
         }
@@ -64,21 +82,21 @@ impl Dispatch {
             self.lanes.attach_everywhere(peer).await;
             // What another of its sessions has begun elsewhere meanwhile may have been told before this one was there.
             for domain in self.table.domains_of_buyer(key).into_iter().filter(|domain| !domains.contains(domain)) {
-                views.extend(self.arrive(domain, peer, status).await?.0);
+                let Some((seen, _)) = self.arrive(domain, peer, status).await? else { return Ok(None) };
+                views.extend(seen);
             }
         }
-        views.retain(|view| peer.speaks_for(&view.seller));
-        self.settled().await?;
-        Ok((views, now))
+        Ok(Some((views, now)))
     }
 
-    /// Arrives in a domain: its lane tells the session everything from just behind what is shown.
-    async fn arrive(
+    /// Arrives in a domain: its lane tells the session everything from just behind what is shown. Nothing if the domain
+    /// is no longer there.
+    pub(super) async fn arrive(
         &self,
         domain: DomainId,
         peer: &Arc<Peer>,
         status: Option<Status>,
-    ) -> Result<(Vec<Arc<View>>, Option<Status>), RpcError> {
+    ) -> Result<Option<(Vec<Arc<View>>, Option<Status>)>, RpcError> {
         let slot = self.writer.slot().await.map_err(|_| unavailable())?;
         let attach = self.lanes.reserve(domain).await;
         let done = self.lanes.reserve(domain).await;
@@ -87,39 +105,59 @@ impl Dispatch {
             _ => Command::Arrive { session: peer.session, status },
         };
         let actor = Actor { caller: Some(&peer.caller), session: Some(peer.session) };
-        let (result, more) = self.table.act(domain, &actor, command, self.clock.now(), |acted| {
+        let acted = self.table.try_act(domain, &actor, command, self.clock.now(), |acted| {
             let position = acted.batch.map(|batch| slot.append(batch));
             attach.send(Item::Attach { peer: Arc::clone(peer) });
             done.send(Item::Done { position, outgoing: acted.outgoing, reply: None });
             (acted.result, acted.more)
         });
+        let Ok((result, more)) = acted else { return Ok(None) };
         if more {
             self.go_on(domain).await;
         }
-        match result {
-            Ok(Outcome::Arrived { conversations, status }) => Ok((conversations, status)),
-            _ => Ok((Vec::new(), None)),
-        }
+        Ok(Some(match result {
+            Ok(Outcome::Arrived { conversations, status }) => (conversations, status),
+            _ => (Vec::new(), None),
+        }))
     }
 
     /// A session has ended.
     pub async fn leave(&self, peer: &Arc<Peer>) {
         let left = self.registry.remove(peer.session).unwrap_or(0);
         self.lanes.detach_everywhere(peer.session).await;
-        let (domains, command) = match &peer.caller {
-            Caller::Staff { account, .. } => {
-                let domain = self.table.domain_of_agent(account);
-                (domain.into_iter().collect(), Command::Leave { session: peer.session })
+        match &peer.caller {
+            Caller::Staff { .. } => self.agent_leaves(peer).await,
+            Caller::Buyer { .. } if left == 0 => {
+                self.buyer_is(peer, false).await;
+                // Another session may have come between: its own arrival may have been before this.
+                if peer.recipient().is_some_and(|buyer| self.registry.count_of(&buyer) > 0) {
+                    self.buyer_is(peer, true).await;
+                }
             }
-            Caller::Buyer { key, .. } if left == 0 => {
-                (self.table.domains_of_buyer(key), Command::BuyerPresence { online: false })
-            }
-            _ => return,
-        };
-        for domain in domains {
-            // A domain that is not told would take it for reachable for ever.
-            while self.act(domain, peer, command.clone(), &mut None).await.is_err() {
-                tokio::time::sleep(AGAIN).await;
+            _ => {}
+        }
+    }
+
+    /// A domain that is not told would take the agent for reachable for ever.
+    async fn agent_leaves(&self, peer: &Arc<Peer>) {
+        let leave = || Command::Leave { session: peer.session };
+        while let Err(Refused::Call(_)) = self.act(peer, leave(), &mut None).await {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    async fn buyer_is(&self, peer: &Arc<Peer>, online: bool) {
+        let Caller::Buyer { key, .. } = &peer.caller else { return };
+        let mut domains = self.table.domains_of_buyer(key);
+        while let Some(domain) = domains.pop() {
+            let command = Command::BuyerPresence { online };
+            match self.act_in(domain, peer, command, &mut None, |result| result).await {
+                Ok(Answer::Moved(_)) => domains = self.table.domains_of_buyer(key),
+                Ok(_) => {}
+                Err(_) => {
+                    tokio::time::sleep(AGAIN).await;
+                    domains = self.table.domains_of_buyer(key);
+                }
             }
         }
     }

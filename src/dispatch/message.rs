@@ -37,7 +37,6 @@ impl Dispatch {
         if !peer.speaks_for(&seller) {
             return Err(Refusal::NotFound.into());
         }
-        let domain = self.table.domain_of_seller(&seller).ok_or(Refusal::NotFound)?;
         let mut message = call.message;
         for _ in 0..TRIES {
             // A first message that was sent before has its number; the conversation is found all the same.
@@ -66,9 +65,10 @@ impl Dispatch {
                 open: self.table.conversations_of_buyer(&profile.key).len(),
             };
             let seq = resent.map(|resent| resent.seq);
-            let answer = self.act_as(domain, peer, Command::Start(Box::new(start)), to, |result| numbered(result, seq));
+            let domain = self.table.domain_of_seller(&seller).ok_or(Refusal::NotFound)?;
+            let answer = self.act_in(domain, peer, Command::Start(Box::new(start)), to, |result| numbered(result, seq));
             match answer.await? {
-                Answer::Stale => {}
+                Answer::Stale | Answer::Moved(_) => {}
                 answer => return Ok(answer),
             }
         }
@@ -125,9 +125,11 @@ impl Dispatch {
             if !matches!(peer.caller, Caller::Buyer { .. }) {
                 return Err(Refusal::Closed { open: None }.into());
             }
-            let domain = self.table.domain_of_seller(&closed.seller).ok_or(Refusal::Closed { open: None })?;
+            if self.table.domain_of_seller(&closed.seller).is_none() {
+                return Err(Refusal::Closed { open: None }.into());
+            }
             let reopen = Reopen { closed, message: message.clone() };
-            match self.act(domain, peer, Command::Reopen(Box::new(reopen)), to).await? {
+            match self.act(peer, Command::Reopen(Box::new(reopen)), to).await? {
                 Answer::Stale => {}
                 answer => return Ok(answer),
             }

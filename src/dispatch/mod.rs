@@ -2,6 +2,7 @@
 //! Nothing is decided here, and nothing is written to a socket.
 
 mod arrival;
+mod configuration;
 mod list;
 mod message;
 mod operator;
@@ -11,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+pub use configuration::{Configuration, File, ReadFiles};
 
 use crate::clock::Clock;
 use crate::delivery::{Item, Lanes, Peer, Registry, Reply, ReplyTo};
@@ -28,6 +31,8 @@ enum Answer {
     Acted,
     /// By nothing yet: the table is not as it was when the store was asked, so the store has to be asked again.
     Stale,
+    /// By nothing yet: what the command is about is in another domain now, or closed.
+    Moved(Box<Command>),
     /// At once.
     Now(Result<Text, Refused>),
 }
@@ -77,6 +82,8 @@ pub struct Dispatch {
     pub clock: Arc<Clock>,
     /// Where the daemon is in its life.
     pub lifecycle: Lifecycle,
+    /// The routing configuration.
+    pub configuration: Configuration,
 }
 
 impl Dispatch {
@@ -137,11 +144,13 @@ impl Dispatch {
             Call::ExplainSupposed(supposed) => {
                 let past = self.past(&supposed.profile, &supposed.seller).await?;
                 let protocol::Supposed { seller, profile, context, text } = supposed;
-                let domain = self.table.domain_of_seller(&seller).ok_or(Refusal::NotFound)?;
                 let hypothesis = Box::new(Hypothesis { seller, profile, context, text, past });
-                self.act(domain, peer, Command::Explain(hypothesis), to).await
+                self.act(peer, Command::Explain(hypothesis), to).await
             }
             Call::ConfigStatus => Ok(self.config_status()),
+            Call::ConfigReload { dry_run } => self.config_reload(peer, dry_run).await,
+            Call::Bind { seller, sub_account } => self.change_binding(peer, seller, sub_account.into(), true).await,
+            Call::Unbind { seller, sub_account } => self.change_binding(peer, seller, sub_account.into(), false).await,
             Call::Stats => Ok(self.stats()),
             Call::Drain { deadline_s } => {
                 self.lifecycle.drain(Drain::Close(deadline_s.map(|seconds| Duration::from_secs(seconds.into()))));
@@ -151,19 +160,41 @@ impl Dispatch {
         }
     }
 
-    /// Runs a command in a domain, and follows it up as long as something is left to do.
-    async fn act(
-        &self,
-        domain: DomainId,
-        peer: &Arc<Peer>,
-        command: Command,
-        to: &mut Option<ReplyTo>,
-    ) -> Result<Answer, Refused> {
-        self.act_as(domain, peer, command, to, |result| result).await
+    /// Runs a command where what it is about is, and looks again where a reload has moved that meanwhile.
+    async fn act(&self, peer: &Arc<Peer>, command: Command, to: &mut Option<ReplyTo>) -> Result<Answer, Refused> {
+        let mut command = command;
+        loop {
+            let domain = self.domain_of(peer, &command).ok_or(Refusal::NotFound)?;
+            match self.act_in(domain, peer, command, to, |result| result).await? {
+                Answer::Moved(back) => command = *back,
+                answer => return Ok(answer),
+            }
+        }
     }
 
-    /// As [`Self::act`], with what came of it changed before it is answered.
-    async fn act_as(
+    /// The domain of what a command is about; none for a conversation that is not open.
+    fn domain_of(&self, peer: &Peer, command: &Command) -> Option<DomainId> {
+        let seller = match command {
+            Command::Start(start) => Some(&start.seller),
+            Command::Reopen(reopen) => Some(&reopen.closed.seller),
+            Command::Rate { closed, .. } => Some(&closed.seller),
+            Command::Explain(hypothesis) => Some(&hypothesis.seller),
+            Command::ViewDesk { seller, .. } | Command::SetStatus { seller: Some(seller), agent: Some(_), .. } => {
+                Some(seller)
+            }
+            _ => None,
+        };
+        match (seller, command.conversation(), &peer.caller) {
+            (Some(seller), ..) => self.table.domain_of_seller(seller),
+            (None, Some(conversation), _) => self.table.domain_of_conversation(conversation),
+            (None, None, Caller::Staff { account, .. }) => self.table.domain_of_agent(account),
+            _ => None,
+        }
+    }
+
+    /// Runs a command in a domain, and follows it up as long as something is left to do. What came of it may be changed
+    /// before it is answered.
+    async fn act_in(
         &self,
         domain: DomainId,
         peer: &Arc<Peer>,
@@ -175,7 +206,7 @@ impl Dispatch {
         let permit = self.lanes.reserve(domain).await;
         let actor = Actor { caller: Some(&peer.caller), session: Some(peer.session) };
         let on_open = command.conversation().is_some();
-        let (more, stale) = self.table.act(domain, &actor, command, self.clock.now(), |acted| {
+        let acted = self.table.try_act(domain, &actor, command, self.clock.now(), |acted| {
             let stale = match acted.result {
                 Err(Refusal::Repeats) => true,
                 // It has closed since its domain was looked up.
@@ -188,6 +219,10 @@ impl Dispatch {
             permit.send(Item::Done { position, outgoing: acted.outgoing, reply });
             (acted.more, stale)
         });
+        let (more, stale) = match acted {
+            Ok(acted) => acted,
+            Err(command) => return Ok(Answer::Moved(Box::new(command))),
+        };
         if more {
             self.go_on(domain).await;
         }
@@ -217,13 +252,21 @@ impl Dispatch {
         }
     }
 
-    /// Asks a domain without changing it, and waits until what it says is durable.
-    async fn ask(&self, domain: DomainId, peer: &Peer, command: Command) -> Result<Outcome, Refused> {
+    /// Asks about an open conversation without changing it, and waits until what is said is durable.
+    async fn ask(&self, peer: &Peer, command: Command) -> Result<Outcome, Refused> {
         let actor = Actor { caller: Some(&peer.caller), session: Some(peer.session) };
-        let now = self.clock.now();
-        let result = self.table.act(domain, &actor, command, now, |acted| acted.result)?;
-        self.settled().await?;
-        Ok(result)
+        let mut command = command;
+        loop {
+            let domain = self.domain_of(peer, &command).ok_or(Refusal::NotFound)?;
+            match self.table.try_act(domain, &actor, command, self.clock.now(), |acted| acted.result) {
+                Ok(result) => {
+                    let outcome = result?;
+                    self.settled().await?;
+                    return Ok(outcome);
+                }
+                Err(back) => command = back,
+            }
+        }
     }
 
     async fn settled(&self) -> Result<(), RpcError> {
@@ -237,10 +280,15 @@ impl Dispatch {
         command: Command,
         to: &mut Option<ReplyTo>,
     ) -> Result<Option<Answer>, Refused> {
-        let domain = command.conversation().and_then(|id| self.table.domain_of_conversation(id));
-        let Some(domain) = domain else { return Ok(None) };
-        let answer = self.act(domain, peer, command, to).await?;
-        Ok(Some(answer).filter(|answer| !matches!(answer, Answer::Stale)))
+        let mut command = command;
+        while let Some(domain) = self.domain_of(peer, &command) {
+            match self.act_in(domain, peer, command, to, |result| result).await? {
+                Answer::Moved(back) => command = *back,
+                Answer::Stale => break,
+                answer => return Ok(Some(answer)),
+            }
+        }
+        Ok(None)
     }
 
     async fn command(&self, peer: &Arc<Peer>, command: Command, to: &mut Option<ReplyTo>) -> Result<Answer, Refused> {
@@ -258,16 +306,7 @@ impl Dispatch {
             };
             return Err(refusal.into());
         }
-        let domain = match &command {
-            Command::ViewDesk { seller, .. } | Command::SetStatus { seller: Some(seller), agent: Some(_), .. } => {
-                self.table.domain_of_seller(seller)
-            }
-            _ => match &peer.caller {
-                Caller::Staff { account, .. } => self.table.domain_of_agent(account),
-                _ => None,
-            },
-        };
-        self.act(domain.ok_or(Refusal::NotFound)?, peer, command, to).await
+        self.act(peer, command, to).await
     }
 }
 

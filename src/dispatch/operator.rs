@@ -1,21 +1,36 @@
 //! What operators ask of the daemon as a whole.
 
-use super::{Answer, Dispatch, now};
+use super::{Answer, Dispatch, Refused, now};
+use crate::delivery::Peer;
+use crate::model::{AccountId, Caller, SellerId};
+use crate::policy::Denied;
 use crate::protocol;
 
 impl Dispatch {
     pub(super) fn config_status(&self) -> Answer {
-        let directory = self.table.directory();
-        let sellers = directory.sellers.values();
-        let json = serde_json::json!({
-            "generation": directory.generation,
-            "sellers": directory.sellers.len(),
-            "sub_accounts": directory.sub_accounts.len(),
-            "groups": sellers.clone().map(|seller| seller.groups.len()).sum::<usize>(),
-            "bindings": sellers.map(|seller| seller.bindings.len()).sum::<usize>(),
-            "warnings": [],
-        });
-        now(move |to| protocol::raw(&to.id, &json.to_string()))
+        let (directory, in_force) = (self.table.directory(), self.configuration.in_force());
+        now(move |to| protocol::config_status(&to.id, &directory, &in_force))
+    }
+
+    pub(super) async fn config_reload(&self, peer: &Peer, dry_run: bool) -> Result<Answer, Refused> {
+        let reloaded = self.reload(operator(peer)?, dry_run).await?;
+        Ok(now(move |to| protocol::raw(&to.id, &reloaded.json())))
+    }
+
+    pub(super) async fn change_binding(
+        &self,
+        peer: &Peer,
+        seller: SellerId,
+        account: AccountId,
+        binds: bool,
+    ) -> Result<Answer, Refused> {
+        let by = operator(peer)?;
+        if binds {
+            self.bind(by, seller, account).await?;
+        } else {
+            self.unbind(by, seller, account).await?;
+        }
+        Ok(now(|to| protocol::done(&to.id)))
     }
 
     pub(super) fn stats(&self) -> Answer {
@@ -24,5 +39,13 @@ impl Dispatch {
             "conversations": self.table.open(),
         });
         now(move |to| protocol::raw(&to.id, &json.to_string()))
+    }
+}
+
+/// The name of an operator, for the audit log.
+fn operator(peer: &Peer) -> Result<&str, Refused> {
+    match &peer.caller {
+        Caller::Operator { sub } => Ok(sub),
+        _ => Err(Denied::Role.into()),
     }
 }

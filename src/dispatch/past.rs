@@ -49,8 +49,7 @@ impl Dispatch {
             return Err(Refusal::NotClosed.into());
         }
         let closed = self.closed(peer, id, Action::Call(Method::ConversationRate)).await?;
-        let domain = self.table.domain_of_seller(&closed.seller).ok_or(Refusal::NotFound)?;
-        self.act(domain, peer, Command::Rate { closed: Box::new(closed), rating }, to).await
+        self.act(peer, Command::Rate { closed: Box::new(closed), rating }, to).await
     }
 
     pub(super) async fn history(
@@ -77,9 +76,7 @@ impl Dispatch {
 
     /// Whether an open conversation may be read so by the caller; false if it is not open.
     async fn read(&self, peer: &Peer, command: Command) -> Result<bool, Refused> {
-        let domain = command.conversation().and_then(|id| self.table.domain_of_conversation(id));
-        let Some(domain) = domain else { return Ok(false) };
-        match self.ask(domain, peer, command).await {
+        match self.ask(peer, command).await {
             Ok(_) => Ok(true),
             Err(Refused::Rules(Refusal::NotFound)) => Ok(false),
             Err(refused) => Err(refused),

@@ -2,6 +2,7 @@
 //! No socket is here and nothing is decided: whether a call may be made and what comes of it is asked elsewhere.
 
 mod body;
+mod config;
 mod envelope;
 mod error;
 mod event;
@@ -14,6 +15,7 @@ mod reply;
 mod scan;
 mod text;
 
+pub use config::{InForce, Reloaded, config_status, diagnostics_json, refused, status_json};
 pub use envelope::{Faulty, Incoming, Request, parse};
 pub use error::{Kind, RpcError, Undone};
 pub use event::{config_changed, draining, event, expiring};

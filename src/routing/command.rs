@@ -179,6 +179,11 @@ impl Command {
         Some(Action::Call(method))
     }
 
+    /// Whether the conversation it is about is a closed one, which the table does not know.
+    pub fn is_about_closed(&self) -> bool {
+        matches!(self, Self::Reopen(_) | Self::Rate { .. })
+    }
+
     /// The conversation it is about, if it is about one that exists already.
     pub fn conversation(&self) -> Option<ConversationId> {
         match self {

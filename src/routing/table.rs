@@ -186,7 +186,7 @@ impl Table {
         let layout = self.layout.read();
         let Some(place) = layout.place(domain) else { return Err(command) };
         let mut cell = place.cell.lock();
-        let about = if matches!(command, Command::Reopen(_)) { None } else { command.conversation() };
+        let about = if command.is_about_closed() { None } else { command.conversation() };
         if about.is_some_and(|conversation| !cell.domain.has(conversation)) {
             return Err(command);
         }

@@ -6,5 +6,6 @@ mod envelope;
 mod load;
 mod messages;
 mod peer;
+mod reload;
 mod shops;
 mod who_is_who;

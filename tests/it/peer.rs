@@ -8,7 +8,6 @@ use std::time::Duration;
 use fenliu::auth::{Claims, Keys, Role};
 use fenliu::clock::Clock;
 use fenliu::config::settings::{Settings, StoreKind};
-use fenliu::directory::Directory;
 use fenliu::lifecycle::Lifecycle;
 use fenliu::model::Timestamp;
 use fenliu::{daemon, server};
@@ -32,6 +31,7 @@ pub struct Daemon {
     pub keys: Arc<Keys>,
     pub clock: Arc<Clock>,
     life: Lifecycle,
+    routing: std::path::PathBuf,
     _data: tempfile::TempDir,
 }
 
@@ -51,16 +51,18 @@ impl Daemon {
         change(&mut settings);
         let store = daemon::Store::open(&settings.store).await.unwrap();
         let clock = Arc::new(Clock::new(Timestamp::ZERO));
-        let directory = Arc::new(Directory::from_toml(routing, clock.now()).unwrap());
+        let path = data.path().join("routing.toml");
+        std::fs::write(&path, routing).unwrap();
+        let loaded = daemon::Loaded::read(path.clone(), None, clock.now()).unwrap();
         let keys = Arc::new(Keys::load(&settings.auth, data.path()).unwrap());
         let listener = server::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
         let life = Lifecycle::default();
         let (site, wake) =
-            daemon::assemble(&settings, directory, Arc::clone(&keys), Arc::clone(&clock), store, life.clone());
+            daemon::assemble(&settings, loaded, Arc::clone(&keys), Arc::clone(&clock), store, life.clone());
         tokio::spawn(daemon::keep_time(Arc::clone(&site), wake));
         tokio::spawn(server::public(listener, server::Settings::default(), site, TaskTracker::new()));
-        Self { address, keys, clock, life, _data: data }
+        Self { address, keys, clock, life, routing: path, _data: data }
     }
 
     /// A token of this server's own, for an hour or as the change says.
@@ -96,6 +98,11 @@ impl Daemon {
 
     pub async fn operator(&self) -> Peer {
         self.open(json!({ "token": self.token(Role::Operator, "ops", |_| {}) })).await
+    }
+
+    /// Writes another routing configuration; nobody has loaded it yet.
+    pub fn configure(&self, routing: &str) {
+        std::fs::write(&self.routing, routing).unwrap();
     }
 
     /// A session that opens with these params.
