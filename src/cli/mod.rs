@@ -1,10 +1,13 @@
 //! The command line: what can be asked of the program, and with which exit code it answers.
 
+pub mod admin;
 pub mod check;
 mod config;
+mod explain;
 mod load;
 pub mod output;
 mod token;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -16,6 +19,8 @@ pub use output::{Format, Globals, Printing};
 
 /// The configuration is invalid.
 pub const INVALID: u8 = 78;
+/// What was asked for makes no sense.
+pub const WRONG_USE: u8 = 2;
 
 /// Routes customer-service chats to the right person and delivers them.
 #[derive(Debug, Parser)]
@@ -37,6 +42,8 @@ enum Command {
     },
     /// Say everything that is wrong with a configuration
     Check(check::Args),
+    /// Say what would become of a hypothetical buyer, and why
+    Explain(explain::Args),
     /// Print a token, or say what is wrong with one
     Token(token::Args),
     /// Drive a daemon over real sockets and say how it did
@@ -67,6 +74,7 @@ pub fn run() -> ExitCode {
 fn carry_out(Cli { globals, command }: Cli) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => Ok(ExitCode::from(check::run(&args, &globals)?)),
+        Command::Explain(args) => explain::run(&args, &globals),
         Command::Config(what) => config::run(what, &globals),
         Command::Completions { shell } => {
             let mut script = Vec::new();
@@ -75,7 +83,7 @@ fn carry_out(Cli { globals, command }: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Token(args) => match globals.settings() {
-            Some(settings) => token::run(&args, &settings),
+            Some(settings) => token::run(&args, &settings, &globals),
             None => Ok(ExitCode::from(INVALID)),
         },
         Command::Load(args) => load::run(args, &globals),
@@ -90,6 +98,12 @@ fn carry_out(Cli { globals, command }: Cli) -> anyhow::Result<ExitCode> {
             runtime.block_on(daemon::run(settings, dev))
         }
     }
+}
+
+/// `NAME=VALUE`.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or("expected NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Whether the reader of the output has gone, as `head` does: no failure of ours.

@@ -4,8 +4,10 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 
 use crate::config::diagnostics::{Colour, render};
+use crate::config::load::Files;
 use crate::config::settings::Settings;
 use crate::config::{Faults, Loaded};
+use crate::directory::{Diagnostic, summary};
 use crate::logs;
 
 /// The settings file if none is named.
@@ -98,10 +100,15 @@ impl Globals {
 
     /// Faults as people read them, for the standard error.
     pub fn shown(&self, faults: &Faults) -> String {
+        self.render(&faults.diagnostics, &faults.files)
+    }
+
+    /// Diagnostics as people read them, for the standard error.
+    pub fn render(&self, diagnostics: &[Diagnostic], files: &Files) -> String {
         let mut text = String::new();
-        match render(&mut text, &faults.diagnostics, &faults.files, self.colour(&io::stderr())) {
+        match render(&mut text, diagnostics, files, self.colour(&io::stderr())) {
             Ok(()) => text,
-            Err(_) => format!("{faults}\n"),
+            Err(_) => format!("{}\n", summary(diagnostics)),
         }
     }
 

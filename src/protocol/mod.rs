@@ -21,7 +21,7 @@ pub use error::{Kind, RpcError, Undone};
 pub use event::{config_changed, draining, event, expiring};
 pub use identity::{Identity, Membership, TargetAgent, TargetGroup, Targets};
 pub use method::{Call, ListCall, Open, Range, StartCall, Supposed, WhereTo, parse_call};
-pub use object::ServerLimits;
+pub use object::{Decision, ServerLimits};
 pub use openrpc::document;
 pub use params::{Client, Visitor};
 pub use reply::{

@@ -3,4 +3,6 @@
 
 mod check;
 mod config;
+mod explain;
 mod run;
+mod token;
