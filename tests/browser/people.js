@@ -99,10 +99,14 @@ export async function say(page, text) {
     .waitFor();
 }
 
+/** No serious fault for assistive technology, and enough contrast in either colour scheme. */
 export async function accessible(page) {
   await page.evaluate(AXE);
-  const { violations } = await page.evaluate(() => window.axe.run());
-  const serious = violations
+  const faults = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
+  await page.emulateMedia({ colorScheme: "dark" });
+  const dark = await page.evaluate(() => window.axe.run({ runOnly: ["color-contrast"], resultTypes: ["violations"] }));
+  await page.emulateMedia({ colorScheme: "light" });
+  const serious = [...faults.violations, ...dark.violations]
     .filter((one) => ["serious", "critical"].includes(one.impact))
     .map((one) => `${one.id}: ${one.nodes[0].html.slice(0, 160)}`);
   expect(serious.length === 0, serious.join("; "));

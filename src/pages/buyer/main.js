@@ -129,6 +129,7 @@ function draw() {
 }
 
 if (frame) {
+  addEventListener("keydown", (event) => event.key === "Escape" && !event.isComposing && frame.tell("close"));
   draw();
   frame.tell("ready");
 } else if (!about.known) draw();

@@ -21,7 +21,8 @@ export function openDialog({ title, body, actions = [], wide = false, onClose })
     }
   };
   const buttons = actions.map((action) => {
-    const button = h("button.button", { type: action.submits ? "submit" : "button", class: action.tone }, action.label);
+    const type = action.submits ? "submit" : "button";
+    const button = h("button.button", { type, class: action.tone, autofocus: action.submits }, action.label);
     if (!action.submits) button.addEventListener("click", () => submit(action, button));
     return button;
   });
@@ -42,7 +43,7 @@ export function openDialog({ title, body, actions = [], wide = false, onClose })
       h("h2", { id: heading }, title),
       h("button.icon-button", { type: "button", "aria-label": t("dialog.close"), on: { click: close } }, icon("close")),
     ),
-    h("div.dialog-body", {}, body),
+    h("div.dialog-body", { tabindex: "-1", autofocus: buttons.length === 0 }, body),
     buttons.length > 0 && h("footer.dialog-foot", {}, buttons),
   );
   element.append(form);

@@ -24,7 +24,7 @@ export function listPane(app) {
   const scroller = h("div.scroller", {}, inner);
   const empty = h("div.empty-slot");
   const tabs = tabSource(app);
-  const state = { tab: "mine", records: [], query: "", focused: false };
+  const state = { tab: app.tab ?? "mine", records: [], query: "", focused: false };
 
   const tabButtons = TABS.map((tab) => {
     const count = h("span.tab-count");
@@ -52,7 +52,7 @@ export function listPane(app) {
   });
 
   const choose = (tab) => {
-    state.tab = tab;
+    state.tab = app.tab = tab;
     scroller.scrollTop = 0;
     tabs.open(tab);
     refresh();
@@ -132,14 +132,18 @@ export function listPane(app) {
     }
   });
   scroller.addEventListener("scroll", draw, { passive: true });
-  filter.addEventListener("input", () => {
+  const find = () => {
     state.query = filter.value.trim().toLowerCase();
     refresh();
+  };
+  filter.addEventListener("input", find);
+  filter.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && state.records[0]) actions.show(state.records[0].id);
+    if (event.key === "Escape") {
+      filter.value = "";
+      find();
+    }
   });
-  filter.addEventListener(
-    "keydown",
-    (event) => event.key === "Enter" && state.records[0] && actions.show(state.records[0].id),
-  );
   app.commands.next = () => step(1);
   app.commands.previous = () => step(-1);
   app.commands.filter = () => filter.focus();
@@ -153,7 +157,7 @@ export function listPane(app) {
     for (const card of offers.children) card.tick();
   }, 1000);
   const ends = [store.on(["list", "selected", "desk", "identity"], refresh)];
-  refresh();
+  choose(state.tab);
   return {
     element: h(
       "section.list-pane",

@@ -1,0 +1,119 @@
+// The chat in a shop's page: of the shop's own origin and of no other.
+
+import { expect, until } from "../people.js";
+
+const PHONE = { viewport: { width: 390, height: 780 } };
+
+export function widget(world) {
+  const { daemon, home, foreign, person } = world;
+
+  const shop = async (options, settings = "") => {
+    const page = await person(options);
+    await page.goto(`${home}/?${encodeURIComponent(settings)}`);
+    await page.waitForFunction(() => window.fenliu);
+    return page;
+  };
+
+  return {
+    "a visitor opens the bubble, writes, and is known again after a reload": async () => {
+      const page = await shop();
+      await page.mouse.click(1440 - 48, 860 - 48);
+      let frame = await frameOf(page);
+      await frame.getByText("Tea House").waitFor();
+      await page.evaluate(() => window.fenliu.prefill("about tea"));
+      await until(async () => (await frame.locator("textarea").inputValue()) === "about tea", "nothing is prefilled");
+      await frame.locator("textarea").press("Enter");
+      await frame.locator(".message.own:not(.pending)").waitFor();
+      await page.reload();
+      await page.waitForFunction(() => window.fenliu);
+      await page.evaluate(() => window.fenliu.open());
+      frame = await frameOf(page);
+      await frame.getByText("about tea").waitFor();
+    },
+
+    "a shop's backend names the buyer, and the token stands in no address": async () => {
+      const token = daemon.sign({ role: "buyer", sub: "kim", name: "Kim", attrs: { level: "gold" } });
+      const addresses = [];
+      const page = await shop({}, `window.fenliuSettings = { token: async () => "${token}" }`);
+      page.on("request", (request) => addresses.push(request.url()));
+      page.on("framenavigated", (frame) => addresses.push(frame.url()));
+      await page.evaluate(() => (window.fenliu.context({ product: "tea-white" }), window.fenliu.open()));
+      const frame = await frameOf(page);
+      await frame.locator("textarea").fill("it is me");
+      await frame.locator("textarea").press("Enter");
+      await world.mei.bringToFront();
+      await world.mei.getByRole("option", { name: /Kim/ }).click();
+      await world.mei.locator(".details-pane", { hasText: "gold" }).waitFor();
+      await world.mei.locator(".details-pane", { hasText: "tea-white" }).waitFor();
+      expect(!addresses.some((address) => address.includes(token)), "the token was in an address");
+      await page.evaluate(() => window.fenliu.close());
+      await world.mei.getByRole("combobox").fill("Hello Kim");
+      await world.mei.keyboard.press("Enter");
+      await until(
+        async () => (await namesIn(page)).some((name) => /, 1 unread/.test(name)),
+        "the bubble does not count",
+      );
+    },
+
+    "Escape puts the chat away, and the focus goes back to the bubble": async () => {
+      const page = await shop();
+      await page.evaluate(() => window.fenliu.open());
+      const frame = await frameOf(page);
+      await frame.locator("textarea").press("Escape");
+      await until(async () => (await namesIn(page)).includes("Open the chat"), "the chat stays");
+    },
+
+    "on a phone the chat is the whole screen": async () => {
+      const page = await shop(PHONE);
+      await page.evaluate(() => window.fenliu.open());
+      const frame = await frameOf(page);
+      await frame.locator("textarea").waitFor();
+      const size = await frame.evaluate(() => [innerWidth, innerHeight]);
+      expect(size.join() === "390,780", `it is ${size}`);
+    },
+
+    "a foreign page holds no chat": async () => {
+      const page = await person();
+      await page.goto(foreign);
+      await page.waitForFunction(() => window.fenliu);
+      await page.evaluate(() => window.fenliu.open());
+      await until(() => page.frames().some((one) => one.url().startsWith("chrome-error:")), "it was let in");
+      expect(!page.frames().some((one) => one.url().includes("/buyer")), "a foreign page holds the chat");
+    },
+
+    "the chat hears the page that holds it and no other frame": async () => {
+      const page = await person();
+      await page.goto(home);
+      await page.evaluate(
+        ([chat, origin, other]) => {
+          for (const address of [`${chat}/buyer?shop=shop-881#origin=${encodeURIComponent(origin)}`, other]) {
+            const frame = document.createElement("iframe");
+            frame.src = address;
+            document.body.append(frame);
+          }
+        },
+        [daemon.url, home, foreign],
+      );
+      const chat = await frameOf(page);
+      await chat.locator("main").waitFor();
+      const stranger = page.frames().find((one) => one.url().startsWith(foreign));
+      await stranger.evaluate(() => parent.frames[0].postMessage({ fenliu: 1, type: "title", title: "stolen" }, "*"));
+      await page.evaluate(() => frames[0].postMessage({ fenliu: 1, type: "title", title: "ours" }, "*"));
+      await chat.getByRole("heading", { name: "ours" }).waitFor();
+      const titles = await chat.evaluate(() => document.title);
+      expect(titles === "ours", `it heard a stranger: ${titles}`);
+    },
+  };
+}
+
+async function frameOf(page) {
+  return until(() => page.frames().find((one) => one.url().includes("/buyer")), "the widget opened no frame");
+}
+
+/** What assistive technology is told of a page, its closed parts included. */
+async function namesIn(page) {
+  const session = await page.context().newCDPSession(page);
+  const { nodes } = await session.send("Accessibility.getFullAXTree");
+  await session.detach();
+  return nodes.map((node) => node.name?.value ?? "");
+}
