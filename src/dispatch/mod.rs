@@ -7,6 +7,7 @@ mod list;
 mod message;
 mod operator;
 mod past;
+mod status;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,7 +140,7 @@ impl Dispatch {
                 Ok(now(move |to| protocol::reply(&to.id, to.method, to.class, &Ok(Outcome::Conversation(view)))))
             }
             Call::List(list) => self.list(peer, list).await,
-            Call::Act(command) => self.command(peer, command, to).await,
+            Call::Act(command) => self.command(peer, self.of_whom(peer, command)?, to).await,
             Call::ExplainPast { conversation } => self.explain_past(peer, conversation, action).await,
             Call::ExplainSupposed(supposed) => {
                 let past = self.past(&supposed.profile, &supposed.seller).await?;

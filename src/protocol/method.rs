@@ -159,7 +159,10 @@ pub fn parse_call(method: Method, params: Option<&RawValue>, limits: &Limits) ->
         M::ConversationGet => read(params).map(|p: wire::OneConversation| Call::Get { conversation: p.conversation.0 }),
         M::ConversationList => list(read(params)?),
         M::ConversationClose => close(read(params)?, limits),
-        M::PresenceSet => presence(read(params)?),
+        M::PresenceSet => read(params).map(|p: wire::PresenceSet| {
+            let (agent, seller) = (p.sub_account.map(Into::into), p.seller.map(Into::into));
+            Call::Act(Command::SetStatus { agent, seller, status: p.status, reroute: p.reroute })
+        }),
         M::ConversationAccept => {
             read(params).map(|p: wire::OneConversation| Call::Act(Command::Accept { conversation: p.conversation.0 }))
         }
@@ -264,18 +267,6 @@ fn list(params: wire::ConversationList) -> Result<Call, RpcError> {
 fn close(params: wire::ConversationClose, limits: &Limits) -> Result<Call, RpcError> {
     let reason = words("reason", params.reason, limits)?;
     Ok(Call::Act(Command::Close { conversation: params.conversation.0, reason, if_rev: params.if_rev }))
-}
-
-fn presence(params: wire::PresenceSet) -> Result<Call, RpcError> {
-    if params.sub_account.is_some() && params.seller.is_none() {
-        return Err(RpcError::invalid_params("seller", "this member is needed with sub_account"));
-    }
-    Ok(Call::Act(Command::SetStatus {
-        agent: params.sub_account.map(Into::into),
-        seller: params.seller.map(Into::into),
-        status: params.status,
-        reroute: params.reroute,
-    }))
 }
 
 fn decline(params: wire::ConversationDecline, limits: &Limits) -> Result<Call, RpcError> {
