@@ -2,10 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod conversations;
+mod desk;
 mod envelope;
+mod handing;
 mod load;
 mod messages;
 mod peer;
+mod presence;
 mod reload;
 mod shops;
 mod who_is_who;
