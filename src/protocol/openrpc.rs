@@ -12,6 +12,7 @@ use super::{event, object, params, reply};
 use crate::policy::Method;
 
 const DEFINITIONS: &str = "/components/schemas";
+const WIDTHS: [&str; 5] = ["uint", "uint8", "uint32", "uint64", "double"];
 
 /// The document, as JSON text.
 pub fn document() -> &'static str {
@@ -38,7 +39,7 @@ fn make() -> Value {
     let mut schemas = book.takes.take_definitions(true);
     schemas.extend(book.gives.take_definitions(true));
     let errors: Map<String, Value> = Kind::ALL.iter().map(|kind| (kind.name().to_owned(), error(*kind))).collect();
-    json!({
+    let mut document = json!({
         "openrpc": "1.3.2",
         "info": {
             "title": "fenliu",
@@ -49,7 +50,23 @@ fn make() -> Value {
         "methods": methods,
         "components": { "schemas": schemas, "errors": errors },
         "x-events": events,
-    })
+    });
+    forget_widths(&mut document);
+    document
+}
+
+/// Takes out what schemars says of the widths of numbers: strict validators refuse a `format` they do not know.
+fn forget_widths(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.get("format").and_then(Value::as_str).is_some_and(|format| WIDTHS.contains(&format)) {
+                members.remove("format");
+            }
+            members.values_mut().for_each(forget_widths);
+        }
+        Value::Array(items) => items.iter_mut().for_each(forget_widths),
+        _ => {}
+    }
 }
 
 impl Book {
@@ -257,6 +274,11 @@ mod tests {
             Value::Array(items) => items.iter().for_each(|item| collect(item, into)),
             _ => {}
         }
+    }
+
+    #[test]
+    fn no_schema_has_a_format_that_validators_do_not_know() {
+        assert!(!document().contains(r#""format":"#), "{}", document());
     }
 
     #[test]
