@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod crash;
 mod memory;
 mod sqlite;
 mod writer;

@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::writing::{Heads, Writing};
 use super::{Place, failed, reads};
+use crate::journal::crash::{self, Point};
 use crate::journal::{Position, Restored, Sink, StoreError, Uncommitted, Write};
 
 /// How long the log may be before it is moved into the database, in pages.
@@ -72,6 +73,10 @@ impl Sink for SqliteSink {
     fn commit(&mut self, writes: &[Write], _: Position) -> Result<(), Uncommitted> {
         let commits = self.commits + 1;
         let connection = self.connection.as_mut().ok_or_else(closed)?;
+        let crashes = crash::is_due(Point::Unsynced);
+        if crashes {
+            connection.pragma_update(None, "synchronous", 0).map_err(failed)?;
+        }
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let mut writing = Writing::begin(&transaction, &mut self.heads)?;
         for write in writes {
@@ -79,6 +84,9 @@ impl Sink for SqliteSink {
         }
         writing.finish(commits)?;
         transaction.commit().map_err(|error| Uncommitted { in_doubt: is_in_doubt(&error), error: failed(error) })?;
+        if crashes {
+            std::process::abort();
+        }
         self.commits = commits;
         self.lengthen_log();
         let _ = self.durable.write_all_at(format!("{commits:020}\n").as_bytes(), 0);

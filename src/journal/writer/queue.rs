@@ -8,6 +8,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 use super::{Fate, Position, Rebuild, Settings, Unavailable, Void};
+use crate::journal::crash::{self, Point};
 use crate::journal::{Sink, StoreError, Write};
 
 /// How many failed commits are remembered: by then nobody waits for one of the first.
@@ -162,10 +163,13 @@ impl Queued {
     pub(super) fn run(&self, mut sink: impl Sink) {
         let mut writes = Vec::new();
         while let Some(last) = self.take(&mut writes) {
+            crash::at(Point::Unwritten);
             match sink.commit(&writes, last) {
                 Ok(()) => {
+                    crash::at(Point::Unreleased);
                     self.settle(last);
                     self.slots.add_permits(writes.len());
+                    crash::at(Point::Released);
                 }
                 Err(uncommitted) => {
                     if !self.recover(&mut sink, uncommitted, last, writes.len()) {

@@ -1,0 +1,122 @@
+//! The real binary, killed under load: what was acknowledged is there once and in order, and everybody has what they had.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod host;
+mod load;
+mod trace;
+
+use std::process::Command;
+use std::sync::Arc;
+
+use fenliu::auth::Role;
+use host::Host;
+use load::{Load, standing, start};
+
+/// How often the daemon is killed, if `CRASH_ROUNDS` does not say otherwise.
+const ROUNDS: u64 = 20;
+
+fn rounds() -> u64 {
+    std::env::var("CRASH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_acknowledged_is_lost_however_often_the_daemon_is_killed() {
+    let host = Host::new();
+    host.start();
+    let ink = standing(&host).await;
+    let load = Load::begin(&host, 8);
+
+    for round in 0..rounds() {
+        // At another point of what is going on each time.
+        load.more_than(5 + round * 7 % 30).await;
+        host.kill();
+        host.start();
+        assert_eq!(standing(&host).await, ink, "in round {round}");
+    }
+
+    load.check(&host).await;
+    host.kill();
+    assert!(host::is_whole(&host.store()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_at_any_point_of_a_commit_loses_nothing_acknowledged() {
+    if !cfg!(debug_assertions) {
+        eprintln!("skipped: only a debug build can be told where to crash");
+        return;
+    }
+    for point in ["unwritten", "unsynced", "unreleased", "released"] {
+        let host = Host::new();
+        host.start();
+        let ink = standing(&host).await;
+        host.kill();
+
+        for commit in [12, 40] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_fenliu"));
+            command.env("CRASH_AT", format!("{point}:{commit}"));
+            host.start_as(command);
+            let load = Load::begin(&host, 4);
+            host.gone().await;
+            host.start();
+
+            assert_eq!(standing(&host).await, ink, "{point}:{commit}");
+            load.more_than(5).await;
+            load.check(&host).await;
+            host.kill();
+        }
+        assert!(host::is_whole(&host.store()), "{point}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_sent_again_from_eight_sockets_after_a_restart_is_there_once() {
+    let host = Host::new();
+    host.start();
+    let mut ann = host.session(Role::Buyer, "ann").await;
+    let id = start(&mut ann, "tea").await.unwrap().unwrap()["conversation"]["id"].clone();
+    let message = load::message(&id, "same");
+    let first = ann.call("message.send", message.clone()).await.unwrap().unwrap();
+    host.kill();
+    host.start();
+
+    let again = (0..8).map(|_| {
+        let (host, message) = (Arc::clone(&host), message.clone());
+        tokio::spawn(async move {
+            let mut ann = host.session(Role::Buyer, "ann").await;
+            ann.call("message.send", message).await.unwrap().unwrap()
+        })
+    });
+    for sent in futures::future::join_all(again).await {
+        let sent = sent.unwrap();
+        assert_eq!((&sent["seq"], &sent["duplicate"]), (&first["seq"], &true.into()));
+    }
+
+    let mut ann = host.session(Role::Buyer, "ann").await;
+    assert_eq!(load::history(&mut ann, &id).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sync_of_the_log_ends_before_every_acknowledgement() {
+    let host = Host::new();
+    host.start();
+    let mut ann = host.session(Role::Buyer, "ann").await;
+    let id = start(&mut ann, "tea").await.unwrap().unwrap()["conversation"]["id"].clone();
+    let Some(trace) = trace::Trace::begin(host.id()) else {
+        eprintln!("skipped: there is no strace, or it may not trace");
+        return;
+    };
+
+    for number in 1..=20 {
+        let sent = ann.call("message.send", load::message(&id, &format!("traced-{number:03}"))).await;
+        assert_eq!(sent.unwrap().unwrap()["seq"], number);
+    }
+
+    let lines = trace.end();
+    for number in 1..=20 {
+        let find = |to: &str, text: &str| lines.iter().position(|line| trace::writes(line, to, text));
+        let written = find("-wal>", &format!("traced-{number:03}")).expect("a message in the log");
+        let told = find("<socket:", &format!("\\\"seq\\\":{number},")).expect("an acknowledgement");
+        let synced = trace::synced_after(&lines, written).expect("a sync");
+        assert!(synced < told, "message {number}: written {written}, synced {synced}, told {told}");
+    }
+}
