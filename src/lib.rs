@@ -20,4 +20,5 @@ pub mod protocol;
 pub mod routing;
 pub mod server;
 pub mod session;
+pub mod simulation;
 pub mod systemd;

@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("routing", &["model", "policy", "directory"]),
     ("protocol", &["model", "policy", "directory", "routing"]),
     ("journal", &["model", "policy", "directory", "routing"]),
+    ("simulation", &["model", "policy", "directory", "routing"]),
     ("delivery", &["model", "policy", "directory", "routing", "protocol", "journal"]),
     ("auth", &["model", "directory"]),
     ("clock", &["model"]),

@@ -6,6 +6,7 @@ mod config;
 mod explain;
 mod load;
 pub mod output;
+mod simulate;
 mod token;
 mod trace;
 
@@ -44,6 +45,8 @@ enum Command {
     Check(check::Args),
     /// Say what would become of a hypothetical buyer, and why
     Explain(explain::Args),
+    /// Try a routing configuration under traffic, in virtual time
+    Simulate(simulate::Args),
     /// Print a token, or say what is wrong with one
     Token(token::Args),
     /// Drive a daemon over real sockets and say how it did
@@ -75,6 +78,7 @@ fn carry_out(Cli { globals, command }: Cli) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(args) => Ok(ExitCode::from(check::run(&args, &globals)?)),
         Command::Explain(args) => explain::run(&args, &globals),
+        Command::Simulate(args) => simulate::run(&args, &globals),
         Command::Config(what) => config::run(what, &globals),
         Command::Completions { shell } => {
             let mut script = Vec::new();

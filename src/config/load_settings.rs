@@ -33,7 +33,7 @@ pub struct Loaded {
 }
 
 /// What is wrong with the settings, and the texts to show it in. Secrets are hidden in both.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Default, thiserror::Error)]
 #[error("{}", summary(.diagnostics))]
 pub struct Faults {
     /// All of it.

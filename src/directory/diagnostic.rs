@@ -71,12 +71,12 @@ impl Diagnostic {
         self.severity == Severity::Error
     }
 
-    pub(super) fn expecting(&mut self, expected: impl Into<String>) -> &mut Self {
+    pub(crate) fn expecting(&mut self, expected: impl Into<String>) -> &mut Self {
         self.expected = Some(expected.into());
         self
     }
 
-    pub(super) fn nearest(&mut self, nearest: Option<String>) -> &mut Self {
+    pub(crate) fn nearest(&mut self, nearest: Option<String>) -> &mut Self {
         self.nearest = nearest;
         self
     }

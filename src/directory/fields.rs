@@ -8,29 +8,29 @@ use super::source::{Place, Placed};
 
 /// What is wrong with a value.
 #[derive(Debug, Default)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     pub message: String,
     pub expected: Option<String>,
     pub nearest: Option<String>,
 }
 
 impl Fault {
-    pub(super) fn new(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), ..Self::default() }
     }
 
-    pub(super) fn expecting(mut self, expected: impl Into<String>) -> Self {
+    pub(crate) fn expecting(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
     }
 }
 
 /// A value of the parser and where it stands.
-pub(super) type Value<'i> = Placed<DeValue<'i>>;
+pub(crate) type Value<'i> = Placed<DeValue<'i>>;
 
 /// The keys of one table that have not been taken yet.
 #[derive(Debug)]
-pub(super) struct Fields<'i> {
+pub(crate) struct Fields<'i> {
     table: DeTable<'i>,
     /// Its header, or the whole inline table.
     pub place: Place,
@@ -40,17 +40,17 @@ pub(super) struct Fields<'i> {
 }
 
 impl<'i> Fields<'i> {
-    pub(super) fn new(table: DeTable<'i>, place: Place, what: &'static str) -> Self {
+    pub(crate) fn new(table: DeTable<'i>, place: Place, what: &'static str) -> Self {
         Self { table, place, what, known: Vec::new() }
     }
 
     /// Whether the key stands there and has not been taken.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
     /// The raw value of a key; from here on the key is known.
-    pub(super) fn take(&mut self, key: &'static str) -> Option<Value<'i>> {
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<Value<'i>> {
         self.known.push(key);
         let value = self.table.remove(key)?;
         let place = place(self.place.file, &value.span());
@@ -58,7 +58,7 @@ impl<'i> Fields<'i> {
     }
 
     /// The value of a key if it is a table; else it stays.
-    pub(super) fn take_table(&mut self, key: &'static str) -> Option<Self> {
+    pub(crate) fn take_table(&mut self, key: &'static str) -> Option<Self> {
         let is_table = |value: &toml::Spanned<DeValue<'_>>| matches!(value.get_ref(), DeValue::Table(_));
         let what = self.what;
         self.table.get(key).filter(|value| is_table(value))?;
@@ -69,7 +69,7 @@ impl<'i> Fields<'i> {
     }
 
     /// A key that may be left out.
-    pub(super) fn get<T>(
+    pub(crate) fn get<T>(
         &mut self,
         ledger: &mut Ledger<'_>,
         key: &'static str,
@@ -80,7 +80,7 @@ impl<'i> Fields<'i> {
     }
 
     /// A key that must be there.
-    pub(super) fn need<T>(
+    pub(crate) fn need<T>(
         &mut self,
         ledger: &mut Ledger<'_>,
         key: &'static str,
@@ -94,14 +94,14 @@ impl<'i> Fields<'i> {
     }
 
     /// Says that a key is missing.
-    pub(super) fn lacks(&self, ledger: &mut Ledger<'_>, key: &str) {
+    pub(crate) fn lacks(&self, ledger: &mut Ledger<'_>, key: &str) {
         if !ledger.is_incomplete(self.place.file) {
             ledger.error(self.place, format!("{} has no `{key}`", self.what)).expecting(format!("`{key} = …`"));
         }
     }
 
     /// A list; each of its values is read by itself.
-    pub(super) fn list<T>(
+    pub(crate) fn list<T>(
         &mut self,
         ledger: &mut Ledger<'_>,
         key: &'static str,
@@ -125,12 +125,12 @@ impl<'i> Fields<'i> {
     }
 
     /// The tables of an array of tables.
-    pub(super) fn elements(&mut self, ledger: &mut Ledger<'_>, key: &'static str, what: &'static str) -> Vec<Self> {
+    pub(crate) fn elements(&mut self, ledger: &mut Ledger<'_>, key: &'static str, what: &'static str) -> Vec<Self> {
         self.list(ledger, key, |ledger, value| table(ledger, value, what))
     }
 
     /// Keys and values that are left, in file order: of a table with keys of its writer's choice.
-    pub(super) fn rest(&mut self) -> Vec<(Placed<String>, Value<'i>)> {
+    pub(crate) fn rest(&mut self) -> Vec<(Placed<String>, Value<'i>)> {
         let file = self.place.file;
         let table = std::mem::take(&mut self.table);
         let mut rest: Vec<_> = table
@@ -146,7 +146,7 @@ impl<'i> Fields<'i> {
     }
 
     /// Whatever key has not been taken is unknown.
-    pub(super) fn finish(mut self, ledger: &mut Ledger<'_>) {
+    pub(crate) fn finish(mut self, ledger: &mut Ledger<'_>) {
         let what = self.what;
         for (key, _) in self.rest() {
             unknown_key(ledger, &key, what, &self.known);
@@ -155,7 +155,7 @@ impl<'i> Fields<'i> {
 }
 
 /// Says that a key is unknown, and which it may be.
-pub(super) fn unknown_key(ledger: &mut Ledger<'_>, key: &Placed<String>, what: &str, known: &[&str]) {
+pub(crate) fn unknown_key(ledger: &mut Ledger<'_>, key: &Placed<String>, what: &str, known: &[&str]) {
     let name = super::ledger::shown(&key.value);
     let nearest = ledger.nearest(&key.value, known.iter().copied());
     let expected = if nearest.is_some() { None } else { Some(format!("one of {}", known.join(", "))) };
@@ -164,7 +164,7 @@ pub(super) fn unknown_key(ledger: &mut Ledger<'_>, key: &Placed<String>, what: &
 }
 
 /// A table as its fields.
-pub(super) fn table<'i>(ledger: &mut Ledger<'_>, value: Value<'i>, what: &'static str) -> Option<Fields<'i>> {
+pub(crate) fn table<'i>(ledger: &mut Ledger<'_>, value: Value<'i>, what: &'static str) -> Option<Fields<'i>> {
     match value.value {
         DeValue::Table(table) => Some(Fields::new(table, value.place, what)),
         other => {
@@ -175,7 +175,7 @@ pub(super) fn table<'i>(ledger: &mut Ledger<'_>, value: Value<'i>, what: &'stati
 }
 
 /// Reads one value; a value that is no TOML has been reported already.
-pub(super) fn read_value<'i, T>(
+pub(crate) fn read_value<'i, T>(
     ledger: &mut Ledger<'_>,
     value: &Value<'i>,
     read: impl FnOnce(&DeValue<'i>) -> Result<T, Fault>,
@@ -196,7 +196,7 @@ pub(super) fn read_value<'i, T>(
 }
 
 /// Says that a value is of another kind than expected.
-pub(super) fn mistyped(ledger: &mut Ledger<'_>, place: Place, value: &DeValue<'_>, expected: &str) {
+pub(crate) fn mistyped(ledger: &mut Ledger<'_>, place: Place, value: &DeValue<'_>, expected: &str) {
     if !ledger.is_damaged(place) {
         ledger.error(place, format!("this is {}", kind(value))).expecting(expected);
     }

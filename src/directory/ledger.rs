@@ -30,12 +30,12 @@ impl<'a> Ledger<'a> {
         self.note(Severity::Error, place, message.into())
     }
 
-    pub(super) fn warning(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
+    pub(crate) fn warning(&mut self, place: Place, message: impl Into<String>) -> &mut Diagnostic {
         self.note(Severity::Warning, place, message.into())
     }
 
     /// A name that refers to nothing.
-    pub(super) fn unknown<'n>(
+    pub(crate) fn unknown<'n>(
         &mut self,
         place: Place,
         what: &str,
@@ -62,25 +62,25 @@ impl<'a> Ledger<'a> {
     }
 
     /// A part of a file as a source of its own.
-    pub(super) fn add_part(&mut self, file: u32, start: usize, end: usize) -> Option<u32> {
+    pub(crate) fn add_part(&mut self, file: u32, start: usize, end: usize) -> Option<u32> {
         let part = self.sources.get(file as usize)?.part(start, end);
         self.sources.push(part);
         self.damage.push(Vec::new());
         Some(offset(self.sources.len() - 1))
     }
 
-    pub(super) fn text(&self, file: u32) -> &'a str {
+    pub(crate) fn text(&self, file: u32) -> &'a str {
         self.sources.get(file as usize).map_or("", Source::text)
     }
 
     /// Whether an element may have lost keys, since its part of the file is no TOML.
-    pub(super) fn is_incomplete(&self, file: u32) -> bool {
+    pub(crate) fn is_incomplete(&self, file: u32) -> bool {
         let is_part = self.sources.get(file as usize).is_some_and(Source::is_part);
         is_part && self.damage.get(file as usize).is_some_and(|damage| !damage.is_empty())
     }
 
     /// `file:line`, for a message that refers to another place.
-    pub(super) fn locate(&self, place: Place) -> String {
+    pub(crate) fn locate(&self, place: Place) -> String {
         self.sources.get(place.file as usize).map(|source| source.locate(place)).unwrap_or_default()
     }
 
@@ -109,7 +109,7 @@ impl<'a> Ledger<'a> {
         self.sources.get(place.file as usize).map_or(1, |source| source.position(place.start).0)
     }
 
-    pub(super) fn has_errors(&self) -> bool {
+    pub(crate) fn has_errors(&self) -> bool {
         self.found.iter().any(|(_, found)| found.is_error())
     }
 
@@ -135,7 +135,7 @@ impl<'a> Ledger<'a> {
 }
 
 /// A place from the parser's offsets.
-pub(super) fn place(file: u32, span: &Range<usize>) -> Place {
+pub(crate) fn place(file: u32, span: &Range<usize>) -> Place {
     Place { file, start: offset(span.start), end: offset(span.end) }
 }
 

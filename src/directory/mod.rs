@@ -37,10 +37,12 @@ pub use parse::{BYTES_MAX, parse};
 pub use seller::{Authorization, Binding, Entry, Field, Matcher, Otherwise, Pattern, Seller, ShopStatus, Target, Via};
 pub use snapshot::{Directory, Domain, DomainId, Unbound};
 
-// What the settings are read with too.
-pub(crate) use fields::kind;
+// What other files are read with too.
+pub(crate) use fields::{Fault, Fields, Value, kind, read_value, table};
 pub(crate) use ledger::{Ledger, shown};
-pub(crate) use source::{Place, Source};
+pub(crate) use read::tops;
+pub(crate) use source::{Place, Placed, Source};
+pub(crate) use value::{choice, duration, id, some_duration, string, whole};
 
 #[cfg(test)]
 mod fault_tests;

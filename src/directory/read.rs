@@ -21,14 +21,22 @@ pub const CAPACITY_DEFAULT: u32 = 5;
 const TOP: &[&str] = &["role", "account", "sub_account", "seller"];
 
 /// Reads one file into the document.
-///
-/// A file that is no TOML is read element by element, so that an open bracket ends with its element.
 pub(super) fn read_file(ledger: &mut Ledger<'_>, file: u32, document: &mut Document) {
+    let first_seller = document.sellers.len();
+    let (tops, in_parts) = tops(ledger, file, "the routing configuration");
+    for top in tops {
+        read_top(ledger, top, document, in_parts.then_some(first_seller));
+    }
+}
+
+/// The top of a file, and whether it is in parts: one that is no TOML is read element by element,
+/// each its own top, so that an open bracket ends with its element.
+pub(crate) fn tops<'a>(ledger: &mut Ledger<'a>, file: u32, what: &'static str) -> (Vec<Fields<'a>>, bool) {
     let text = ledger.text(file);
+    let fields = |file, table| Fields::new(table, Place { file, start: 0, end: 0 }, what);
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
-        read_top(ledger, file, table.into_inner(), document, None);
-        return;
+        return (vec![fields(file, table.into_inner())], false);
     }
 
     let starts: Vec<usize> = std::iter::once(0).chain(element_starts(text)).collect();
@@ -41,16 +49,16 @@ pub(super) fn read_file(ledger: &mut Ledger<'_>, file: u32, document: &mut Docum
     if parsed.iter().all(|(_, _, (_, errors))| errors.is_empty()) {
         // Only the elements together are at fault: one is a table here and an array there.
         errors.iter().for_each(|error| report_syntax(ledger, file, error));
-        read_top(ledger, file, table.into_inner(), document, None);
-        return;
+        return (vec![fields(file, table.into_inner())], false);
     }
 
-    let first_seller = document.sellers.len();
+    let mut tops = Vec::with_capacity(parsed.len());
     for (start, end, (table, errors)) in parsed {
         let Some(part) = ledger.add_part(file, start, end) else { continue };
         errors.iter().for_each(|error| report_syntax(ledger, part, error));
-        read_top(ledger, part, table.into_inner(), document, Some(first_seller));
+        tops.push(fields(part, table.into_inner()));
     }
+    (tops, true)
 }
 
 /// Where lines begin that are headers of elements.
@@ -67,14 +75,7 @@ fn element_starts(text: &str) -> impl Iterator<Item = usize> {
 }
 
 /// Reads what stands at the top. In a part of a file, what belongs to a seller belongs to the last one of the file.
-fn read_top(
-    ledger: &mut Ledger<'_>,
-    file: u32,
-    table: DeTable<'_>,
-    document: &mut Document,
-    first_seller: Option<usize>,
-) {
-    let mut top = Fields::new(table, Place { file, start: 0, end: 0 }, "the routing configuration");
+fn read_top(ledger: &mut Ledger<'_>, mut top: Fields<'_>, document: &mut Document, first_seller: Option<usize>) {
     let roles = top.elements(ledger, TOP[0], "[[role]]");
     document.roles.extend(roles.into_iter().map(|fields| role(ledger, fields)));
     let accounts = top.elements(ledger, TOP[1], "[[account]]");

@@ -18,7 +18,7 @@ pub(crate) struct Place {
 
 /// A value and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Placed<T> {
+pub(crate) struct Placed<T> {
     pub value: T,
     pub place: Place,
 }
@@ -44,7 +44,7 @@ impl<'a> Source<'a> {
     }
 
     /// The same file from one line's start to another's.
-    pub(super) fn part(&self, start: usize, end: usize) -> Self {
+    pub(crate) fn part(&self, start: usize, end: usize) -> Self {
         let text = self.text.get(start..end).unwrap_or("");
         let part = Self::new(self.whole.0, &self.name, text);
         let (line, _) = self.position(offset(start));
@@ -52,34 +52,34 @@ impl<'a> Source<'a> {
     }
 
     /// Where a place comes in the order of all files.
-    pub(super) fn order(&self, place: Place) -> (u32, u32, u32) {
+    pub(crate) fn order(&self, place: Place) -> (u32, u32, u32) {
         (self.whole.0, self.whole.1.saturating_add(place.start), place.end)
     }
 
     /// Whether it is a part of a file.
-    pub(super) fn is_part(&self) -> bool {
+    pub(crate) fn is_part(&self) -> bool {
         self.is_part
     }
 
-    pub(super) fn text(&self) -> &'a str {
+    pub(crate) fn text(&self) -> &'a str {
         self.text
     }
 
     /// What stands at the place, up to the end of its first line.
-    pub(super) fn quote(&self, place: Place) -> &'a str {
+    pub(crate) fn quote(&self, place: Place) -> &'a str {
         let text = self.text.get(place.start as usize..place.end as usize).unwrap_or("");
         text.lines().next().unwrap_or("")
     }
 
     /// Line and column, from 1; columns in characters.
-    pub(super) fn position(&self, at: u32) -> (u32, u32) {
+    pub(crate) fn position(&self, at: u32) -> (u32, u32) {
         let line = self.line_starts.partition_point(|start| *start <= at).max(1);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
         let before = self.text.get(start as usize..at as usize).unwrap_or("");
         (offset(line).saturating_add(self.lines_before), offset(before.chars().count()).saturating_add(1))
     }
 
-    pub(super) fn diagnostic(&self, severity: Severity, place: Place, message: String) -> Diagnostic {
+    pub(crate) fn diagnostic(&self, severity: Severity, place: Place, message: String) -> Diagnostic {
         let (line, column) = self.position(place.start);
         let quote = self.quote(place);
         let length = offset(quote.chars().count()).max(1);
@@ -101,12 +101,12 @@ impl<'a> Source<'a> {
     }
 
     /// `file:line`, for a message that refers to another place.
-    pub(super) fn locate(&self, place: Place) -> String {
+    pub(crate) fn locate(&self, place: Place) -> String {
         format!("{}:{}", self.name, self.position(place.start).0)
     }
 }
 
 /// A size as an offset; texts are far below four gigabytes.
-pub(super) fn offset(size: usize) -> u32 {
+pub(crate) fn offset(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }

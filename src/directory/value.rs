@@ -25,7 +25,7 @@ fn other(value: &DeValue<'_>, expected: &str) -> Fault {
 }
 
 /// Any string.
-pub(super) fn string(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
+pub(crate) fn string(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
     match value {
         DeValue::String(text) => Ok(text.as_ref().into()),
         value => Err(other(value, "a string")),
@@ -33,7 +33,7 @@ pub(super) fn string(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
 }
 
 /// An id: of letters, digits and `-_.:@`, beginning with a letter or digit.
-pub(super) fn id(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
+pub(crate) fn id(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
     const EXPECTED: &str = "1 to 64 letters, digits and `-_.:@`, a letter or digit first";
     let text = string(value).map_err(|fault| fault.expecting(format!("a string: {EXPECTED}")))?;
     let fault = |message: &str| Err(Fault::new(message).expecting(EXPECTED));
@@ -53,7 +53,7 @@ pub(super) fn id(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
 }
 
 /// A text of one line that people read.
-pub(super) fn name(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
+pub(crate) fn name(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
     let text = string(value)?;
     let expected = format!("1 to {NAME_MAX} characters in one line");
     if text.trim().is_empty() {
@@ -69,7 +69,7 @@ pub(super) fn name(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
 }
 
 /// A text that buyers are sent.
-pub(super) fn text(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
+pub(crate) fn text(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
     let text = string(value)?;
     if text.trim().is_empty() {
         return Err(Fault::new("a text is not empty").expecting("a text, or no such key"));
@@ -81,7 +81,7 @@ pub(super) fn text(value: &DeValue<'_>) -> Result<Arc<str>, Fault> {
 }
 
 /// `true` or `false`.
-pub(super) fn truth(value: &DeValue<'_>) -> Result<bool, Fault> {
+pub(crate) fn truth(value: &DeValue<'_>) -> Result<bool, Fault> {
     match value {
         DeValue::Boolean(truth) => Ok(*truth),
         value => Err(other(value, "true or false")),
@@ -89,7 +89,7 @@ pub(super) fn truth(value: &DeValue<'_>) -> Result<bool, Fault> {
 }
 
 /// A whole number within bounds.
-pub(super) fn whole(least: u32, most: u32) -> impl Fn(&DeValue<'_>) -> Result<u32, Fault> {
+pub(crate) fn whole(least: u32, most: u32) -> impl Fn(&DeValue<'_>) -> Result<u32, Fault> {
     move |value| {
         let expected = format!("a whole number from {least} to {most}");
         let DeValue::Integer(number) = value else { return Err(other(value, &expected)) };
@@ -103,7 +103,7 @@ pub(super) fn whole(least: u32, most: u32) -> impl Fn(&DeValue<'_>) -> Result<u3
 }
 
 /// One of a few names.
-pub(super) fn choice<T: Copy>(names: &[(&'static str, T)]) -> impl Fn(&DeValue<'_>) -> Result<T, Fault> {
+pub(crate) fn choice<T: Copy>(names: &[(&'static str, T)]) -> impl Fn(&DeValue<'_>) -> Result<T, Fault> {
     move |value| {
         let list = names.iter().map(|(name, _)| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
         let expected = format!("one of {list}");
@@ -120,7 +120,7 @@ pub(super) fn choice<T: Copy>(names: &[(&'static str, T)]) -> impl Fn(&DeValue<'
 }
 
 /// A day.
-pub(super) fn date(value: &DeValue<'_>) -> Result<Date, Fault> {
+pub(crate) fn date(value: &DeValue<'_>) -> Result<Date, Fault> {
     const EXPECTED: &str = "a day, without quotes: 2027-05-31";
     let DeValue::Datetime(written) = value else { return Err(other(value, EXPECTED)) };
     let (Some(date), None, None) = (written.date, written.time, written.offset) else {
@@ -132,7 +132,7 @@ pub(super) fn date(value: &DeValue<'_>) -> Result<Date, Fault> {
 }
 
 /// How long; zero included.
-pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, Fault> {
+pub(crate) fn duration(value: &DeValue<'_>) -> Result<Duration, Fault> {
     let DeValue::String(text) = value else { return Err(other(value, NAMELY_DURATION)) };
     match humantime_serde::re::humantime::parse_duration(text) {
         Ok(duration) if duration <= DURATION_MAX => Ok(duration),
@@ -142,7 +142,7 @@ pub(super) fn duration(value: &DeValue<'_>) -> Result<Duration, Fault> {
 }
 
 /// How long; more than nothing.
-pub(super) fn some_duration(value: &DeValue<'_>) -> Result<Duration, Fault> {
+pub(crate) fn some_duration(value: &DeValue<'_>) -> Result<Duration, Fault> {
     match duration(value)? {
         Duration::ZERO => Err(Fault::new("this is no time at all").expecting("a duration of more than 0s")),
         duration => Ok(duration),
@@ -150,7 +150,7 @@ pub(super) fn some_duration(value: &DeValue<'_>) -> Result<Duration, Fault> {
 }
 
 /// How long, more than nothing, or `"off"`.
-pub(super) fn switched_duration(value: &DeValue<'_>) -> Result<Option<Duration>, Fault> {
+pub(crate) fn switched_duration(value: &DeValue<'_>) -> Result<Option<Duration>, Fault> {
     match value {
         DeValue::String(text) if text == "off" => Ok(None),
         value => some_duration(value)
@@ -160,7 +160,7 @@ pub(super) fn switched_duration(value: &DeValue<'_>) -> Result<Option<Duration>,
 }
 
 /// The origin of a page: scheme, host and perhaps a port, as browsers send it.
-pub(super) fn origin(value: &DeValue<'_>) -> Result<String, Fault> {
+pub(crate) fn origin(value: &DeValue<'_>) -> Result<String, Fault> {
     const EXPECTED: &str = "an origin such as \"https://tea.example\": scheme and host, no path";
     let text = string(value).map_err(|fault| fault.expecting(EXPECTED))?;
     let fault = || Fault::new("this is no origin").expecting(EXPECTED);

@@ -5,4 +5,5 @@ mod check;
 mod config;
 mod explain;
 mod run;
+mod simulate;
 mod token;
