@@ -6,9 +6,10 @@ use std::io::{self, IsTerminal};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tracing::{Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
+use tracing_subscriber::Registry;
+use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::{Filter, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Libraries that write what peers send, tokens among it, below info.
@@ -79,7 +80,10 @@ fn subscriber<W>(
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = parse(&settings.filter)?.and(filter_fn(is_written));
+    let filter = parse(&settings.filter)?;
+    // Without a hint every library would ask about every line that is never written.
+    let most = Filter::<Registry>::max_level_hint(&filter).unwrap_or(LevelFilter::TRACE);
+    let filter = filter.and(filter_fn(is_written).with_max_level_hint(most));
     let pretty = match settings.format {
         Format::Auto => terminal,
         Format::Pretty => true,
