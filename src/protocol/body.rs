@@ -69,7 +69,7 @@ impl WireBody<'_> {
         match self.kind {
             BodyType::Text => {
                 let text = self.text.as_ref().ok_or_else(|| fault("text", "this member is needed"))?;
-                check_text(&format!("{at}.text"), &text.0, limits)?;
+                check_text(|| format!("{at}.text"), &text.0, limits)?;
                 out.push_str(r#"{"type":"text","text":"#);
                 write_string(&mut out, &text.0);
             }
@@ -142,13 +142,13 @@ impl WireBody<'_> {
 }
 
 /// A text of a message, a note or the like.
-pub fn check_text(path: &str, text: &str, limits: &Limits) -> Result<(), RpcError> {
+pub fn check_text<P: Into<String>>(path: impl FnOnce() -> P, text: &str, limits: &Limits) -> Result<(), RpcError> {
     if text.is_empty() {
-        return Err(RpcError::invalid_params(path, "a text is not empty"));
+        return Err(RpcError::invalid_params(path(), "a text is not empty"));
     }
     // No text has more characters than bytes: most need not be counted.
     if text.len() > limits.text && text.chars().count() > limits.text {
-        return Err(RpcError::too_large(path, limits.text));
+        return Err(RpcError::too_large(path(), limits.text));
     }
     Ok(())
 }

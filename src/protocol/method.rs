@@ -330,7 +330,7 @@ fn context(pairs: &BTreeMap<String, String>) -> Result<Context, RpcError> {
 /// Words that may be missing; empty ones are.
 fn words(path: &str, words: Option<String>, limits: &Limits) -> Result<Option<Arc<str>>, RpcError> {
     let words = words.filter(|words| !words.is_empty());
-    words.map(|words| check_text(path, &words, limits).map(|()| words.into())).transpose()
+    words.map(|words| check_text(|| path, &words, limits).map(|()| words.into())).transpose()
 }
 
 fn page(limit: Option<u32>) -> Result<u32, RpcError> {

@@ -10,7 +10,8 @@ use crate::protocol;
 #[derive(Default)]
 pub(super) struct Slots {
     next: u32,
-    open: HashMap<u32, Option<u32>>,
+    /// A few at most: to look through them is quicker than to hash.
+    open: Vec<(u32, Option<u32>)>,
     batches: HashMap<u32, Batch>,
     /// The slot of the `session.open` that is to be answered, and the batch it came in: nothing leaves before them.
     opening: Option<(u32, Option<u32>)>,
@@ -45,7 +46,7 @@ impl Slots {
 
     /// The session opens by this request: its reply is the first frame.
     pub(super) fn opens(&mut self, slot: u32) {
-        self.opening = self.open.get(&slot).map(|batch| (slot, *batch));
+        self.opening = self.open.iter().find(|(open, _)| *open == slot).copied();
     }
 
     /// Whether the frame in which `session.open` is answered is still to come.
@@ -55,7 +56,8 @@ impl Slots {
 
     /// A reply has come: the frame that can be written now, if any.
     pub(super) fn answer(&mut self, slot: u32, text: Utf8Bytes) -> Option<Utf8Bytes> {
-        let Some(batch) = self.open.remove(&slot)? else {
+        let at = self.open.iter().position(|(open, _)| *open == slot)?;
+        let Some(batch) = self.open.swap_remove(at).1 else {
             self.opening = self.opening.filter(|(opening, _)| *opening != slot);
             return Some(text);
         };
@@ -78,7 +80,7 @@ impl Slots {
 
     fn take(&mut self, batch: Option<u32>) -> u32 {
         self.next = self.next.wrapping_add(1);
-        self.open.insert(self.next, batch);
+        self.open.push((self.next, batch));
         self.next
     }
 }
