@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
+use hyper::upgrade::Upgraded;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use super::client::{self, values};
@@ -49,8 +51,11 @@ pub(super) fn upgrade(mut request: Request<Incoming>, connection: &Connection, p
     let (site, upgraded) = (Arc::clone(site), hyper::upgrade::on(&mut request));
     let seats = (Arc::clone(&connection.seat), seat);
     public.sessions.spawn(async move {
-        if let Ok(io) = upgraded.await {
-            session::run(site, TokioIo::new(io), ip, identity).await;
+        match upgraded.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
+            // Without the layers of HTTP, which every frame would have to pass.
+            Ok(Ok(plain)) => session::run(site, plain.io.into_inner(), &plain.read_buf, ip, identity).await,
+            Ok(Err(other)) => session::run(site, TokioIo::new(other), &[], ip, identity).await,
+            Err(_) => {}
         }
         drop(seats);
     });

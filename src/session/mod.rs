@@ -1,5 +1,6 @@
 //! One peer: its session from the upgrade to the end, as one task over its socket, its mailbox and its timers.
 
+mod frame;
 mod frames;
 mod open;
 mod rate;
@@ -12,8 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_tungstenite::tungstenite::error::CapacityError;
-use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::auth::{Identity, Keys};
 use crate::delivery::{self, Frame, Mailbox, Peer};
@@ -23,6 +23,7 @@ use crate::model::SessionId;
 use crate::protocol::{self, ServerLimits};
 use crate::routing::Profile;
 
+use frame::{Fault, Heard};
 use frames::Slots;
 use rate::Rate;
 use timers::Timers;
@@ -31,6 +32,9 @@ use wire::Wire;
 
 /// How soon after a drain clients should come back, at the earliest.
 const RECONNECT_AFTER: Duration = Duration::from_millis(1000);
+
+/// So many frames have room in an idle session.
+const TAKEN_KEPT: usize = 8;
 
 /// What holds for every session.
 #[derive(Clone, Copy, Debug)]
@@ -109,18 +113,20 @@ struct Session {
     slots: Slots,
     rate: Rate,
     timers: Timers,
+    /// Room for what is taken out of the mailbox.
+    taken: Vec<Frame>,
     /// Events that wait until the reply to `session.open` has left.
     held: Vec<Utf8Bytes>,
     ending: Option<End>,
 }
 
-/// Runs a session until it ends.
-pub async fn run<S>(site: Arc<Site>, io: S, ip: IpAddr, identity: Option<Identity>)
+/// Runs a session until it ends, on a connection of which some bytes may have been read already.
+pub async fn run<S>(site: Arc<Site>, io: S, early: &[u8], ip: IpAddr, identity: Option<Identity>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let settings = site.settings;
-    let wire = Wire::new(io, &settings).await;
+    let wire = Wire::new(io, early, &settings);
     let mut session = Session {
         id: site.dispatch.clock.session_id(),
         mailbox: Arc::new(Mailbox::new(settings.mailbox)),
@@ -131,6 +137,7 @@ where
         given: identity,
         opened: None,
         slots: Slots::default(),
+        taken: Vec::new(),
         held: Vec::new(),
         ending: None,
     };
@@ -148,6 +155,9 @@ impl Session {
     async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&mut self, mut wire: Wire<S>) {
         let mailbox = Arc::clone(&self.mailbox);
         let life = self.site.lifecycle.clone();
+        // Made once: to enrol with every frame costs as much as to parse it.
+        let closing = life.closing();
+        tokio::pin!(closing);
         let mut told = false;
         let alarm = tokio::time::sleep_until(self.timers.due());
         tokio::pin!(alarm);
@@ -159,16 +169,16 @@ impl Session {
             tokio::select! {
                 biased;
                 () = mailbox.ready() => {}
-                frame = wire.read(), if reads => match frame {
+                heard = wire.read(), if reads => match heard {
                     None => return,
-                    Some(frame) => if !self.hear(frame, &mut wire).await {
+                    Some(heard) => if !self.hear(heard, &mut wire).await {
                         return wire.farewell().await;
                     },
                 },
-                () = life.closing(), if !told => {
+                () = &mut closing, if !told => {
                     told = true;
                     if self.opened.is_some() && self.ending.is_none() {
-                        wire.push(Message::Text(protocol::draining(RECONNECT_AFTER)));
+                        wire.push(&protocol::draining(RECONNECT_AFTER));
                     }
                     self.end(1001, "draining");
                 }
@@ -208,22 +218,22 @@ impl Session {
     }
 
     fn take_mail<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) {
-        let mut frames = Vec::new();
+        let mut frames = std::mem::take(&mut self.taken);
         self.mailbox.drain(&mut frames);
-        for frame in frames {
+        for frame in frames.drain(..) {
             match frame {
                 Frame::Event(text) if self.slots.is_opening() => self.held.push(text),
-                Frame::Event(text) => wire.push(Message::Text(text)),
+                Frame::Event(text) => wire.push(&text),
                 Frame::Reply { slot, text } => {
                     if let Some(text) = self.slots.answer(slot, text) {
-                        wire.push(Message::Text(text));
+                        wire.push(&text);
                         if !self.slots.is_opening() {
-                            self.held.drain(..).for_each(|text| wire.push(Message::Text(text)));
+                            self.held.drain(..).for_each(|text| wire.push(&text));
                         }
                     }
                 }
                 Frame::Drain { close } => {
-                    wire.push(Message::Text(protocol::draining(RECONNECT_AFTER)));
+                    wire.push(&protocol::draining(RECONNECT_AFTER));
                     if close {
                         self.end(1001, "draining");
                     }
@@ -237,24 +247,28 @@ impl Session {
                 }
             }
         }
+        // An idle session keeps no room for the busiest moment it had.
+        if frames.capacity() <= TAKEN_KEPT {
+            self.taken = frames;
+        }
     }
 
     /// Takes what the peer says; false if it has gone.
     async fn hear<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
-        frame: Result<Message, Error>,
+        heard: Result<Heard, Fault>,
         wire: &mut Wire<S>,
     ) -> bool {
         self.timers.heard();
-        match frame {
-            Ok(Message::Text(text)) => self.receive(&text, wire).await,
-            Ok(Message::Binary(_)) => self.end(1003, "text frames only"),
-            Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
-            Ok(Message::Close(_)) => return false,
-            Err(Error::Utf8(_)) => self.fail(1007, "not UTF-8"),
-            Err(Error::Capacity(CapacityError::MessageTooLong { .. })) => self.fail(1009, "frame too long"),
-            Err(Error::Protocol(_)) => self.fail(1002, "protocol error"),
-            Err(_) => return false,
+        match heard {
+            Ok(Heard::Text(text)) => self.receive(&text, wire).await,
+            Ok(Heard::Binary) => self.end(1003, "text frames only"),
+            Ok(Heard::Ping(bytes)) => wire.push_pong(&bytes),
+            Ok(Heard::Pong) => {}
+            Ok(Heard::Close) => return false,
+            Err(Fault::Utf8) => self.fail(1007, "not UTF-8"),
+            Err(Fault::TooLong) => self.fail(1009, "frame too long"),
+            Err(Fault::Protocol) => self.fail(1002, "protocol error"),
         }
         true
     }

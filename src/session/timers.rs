@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
-use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use super::Session;
 use super::wire::Wire;
@@ -101,7 +100,7 @@ impl Session {
             if !token.told && now + EXPIRING >= token.expires_at {
                 token.told = true;
                 let left = token.expires_at.since(now);
-                wire.push(Message::Text(protocol::expiring(token.expires_at, left)));
+                wire.push(&protocol::expiring(token.expires_at, left));
             }
             let heartbeat = self.timers.heartbeat;
             if !heartbeat.is_zero() && at >= self.timers.last_ping + heartbeat {
@@ -110,7 +109,7 @@ impl Session {
                 }
                 self.timers.unanswered += u32::from(reads);
                 self.timers.last_ping = at;
-                wire.push(Message::Ping(Bytes::new()));
+                wire.push_ping();
             }
         }
         self.timers.arm(now);

@@ -1,88 +1,157 @@
-//! The socket of a session: frames in, frames out, and how long a peer may take to read them.
+//! The socket of a session: messages in, messages out, and how long a peer may take to read them. A peer that is silent
+//! costs no buffer: bytes come in through one that all sessions of a thread share, and go out through another.
 
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use super::frame::{self, Fault, Heard, Reader};
 use super::{End, Settings};
 use crate::delivery::Mailbox;
 
-const READ_BUFFER: usize = 4096;
-const WRITE_BUFFER: usize = 16 * 1024;
+/// What is read at once.
+const READ_BUFFER: usize = 16 * 1024;
+/// A buffer for what goes out is kept for the next session up to this size.
+const SPARE_MAX: usize = 256 * 1024;
 /// How long a closing handshake is waited for, and the reader of whom the mailbox is too full.
 const CLOSING: Duration = Duration::from_secs(2);
 /// How long a peer may take to read, where no heartbeat says it.
 const PATIENCE_MIN: Duration = Duration::from_secs(1);
 
+thread_local! {
+    static INPUT: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BUFFER].into());
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// A socket, and what is about to be written to it.
 pub(super) struct Wire<S> {
-    socket: WebSocketStream<S>,
-    out: Vec<Message>,
+    io: S,
+    reader: Reader,
+    /// Nothing that comes is heard any more.
+    deaf: bool,
+    out: Vec<u8>,
+    written: usize,
     patience: Duration,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    pub(super) async fn new(io: S, settings: &Settings) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_BUFFER)
-            .max_write_buffer_size(
-                settings.mailbox.bytes.max(settings.frame).saturating_add(WRITE_BUFFER).saturating_mul(2),
-            )
-            .max_message_size(Some(settings.frame))
-            .max_frame_size(Some(settings.frame));
-        let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-        Self { socket, out: Vec::new(), patience: settings.heartbeat.max(PATIENCE_MIN) * 2 }
+    /// A socket, of which some bytes have been read already.
+    pub(super) fn new(io: S, early: &[u8], settings: &Settings) -> Self {
+        let mut reader = Reader::new(settings.frame);
+        reader.keep(early);
+        let patience = settings.heartbeat.max(PATIENCE_MIN) * 2;
+        Self { io, reader, deaf: false, out: Vec::new(), written: 0, patience }
     }
 
-    /// The next frame; nothing once the peer has gone.
-    pub(super) async fn read(&mut self) -> Option<Result<Message, Error>> {
-        self.socket.next().await
+    /// The next message; nothing once the peer has gone. It may be given up while it waits. After a fault nothing is
+    /// heard any more, until the peer goes.
+    pub(super) async fn read(&mut self) -> Option<Result<Heard, Fault>> {
+        poll_fn(|context| self.poll_read(context)).await
     }
 
-    /// Adds a frame to what is written next.
-    pub(super) fn push(&mut self, message: Message) {
-        self.out.push(message);
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Heard, Fault>>> {
+        let mut heard = if self.deaf { Ok(None) } else { self.reader.next() };
+        loop {
+            match heard {
+                Ok(None) => {}
+                Ok(Some(heard)) => return Poll::Ready(Some(Ok(heard))),
+                Err(fault) => {
+                    self.deaf = true;
+                    return Poll::Ready(Some(Err(fault)));
+                }
+            }
+            let (io, reader, deaf) = (Pin::new(&mut self.io), &mut self.reader, self.deaf);
+            let fed = INPUT.with_borrow_mut(|input| {
+                let mut input = ReadBuf::new(input);
+                match ready!(io.poll_read(context, &mut input)) {
+                    Ok(()) if !input.filled().is_empty() => {
+                        Poll::Ready(Some(if deaf { Ok(None) } else { reader.feed(input.filled_mut()) }))
+                    }
+                    _ => Poll::Ready(None),
+                }
+            });
+            match ready!(fed) {
+                Some(fed) => heard = fed,
+                None => return Poll::Ready(None),
+            }
+        }
     }
 
-    /// Feeds every frame and flushes once; false if the peer has gone, or is given up because it does not read: for
-    /// two heartbeats, or while more comes for it than its mailbox holds.
+    /// Adds a text to what is written next.
+    pub(super) fn push(&mut self, text: &Utf8Bytes) {
+        frame::write_text(self.begin(), text);
+    }
+
+    /// Adds a question whether the peer is there.
+    pub(super) fn push_ping(&mut self) {
+        frame::write_ping(self.begin());
+    }
+
+    /// Adds the answer to such a question.
+    pub(super) fn push_pong(&mut self, bytes: &[u8]) {
+        frame::write_pong(self.begin(), bytes);
+    }
+
+    fn begin(&mut self) -> &mut Vec<u8> {
+        if self.out.capacity() == 0 {
+            self.out = SPARE.take();
+        }
+        &mut self.out
+    }
+
+    /// Writes everything at once; false if the peer has gone, or is given up because it does not read: for two
+    /// heartbeats, or while more comes for it than its mailbox holds.
     pub(super) async fn write(&mut self, mailbox: &Mailbox) -> bool {
         if self.out.is_empty() {
             return true;
         }
-        let (socket, out) = (&mut self.socket, &mut self.out);
-        let writing = async {
-            for message in out.drain(..) {
-                socket.feed(message).await?;
-            }
-            socket.flush().await
-        };
+        let patience = self.patience;
+        let writing = poll_fn(|context| self.poll_write(context));
         tokio::pin!(writing);
         tokio::select! {
             biased;
             written = &mut writing => written.is_ok(),
             () = mailbox.overflowed() => matches!(timeout(CLOSING, writing).await, Ok(Ok(()))),
-            () = tokio::time::sleep(self.patience) => false,
+            // Only made where it is waited for.
+            () = async { tokio::time::sleep(patience).await } => false,
         }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.out.len() {
+            match ready!(Pin::new(&mut self.io).poll_write(context, &self.out[self.written..]))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.written += written,
+            }
+        }
+        self.written = 0;
+        let mut out = std::mem::take(&mut self.out);
+        if out.capacity() > 0 && out.capacity() <= SPARE_MAX {
+            out.clear();
+            SPARE.set(out);
+        }
+        Pin::new(&mut self.io).poll_flush(context)
     }
 
     /// Says why it ends, and waits for the peer to say so too.
     pub(super) async fn close(mut self, (code, reason): End, mailbox: &Mailbox) {
-        self.push(Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() })));
+        frame::write_close(self.begin(), Some((code, reason)));
         if self.write(mailbox).await {
-            let silence = async { while self.read().await.is_some_and(|frame| frame.is_ok()) {} };
+            let silence = async { while !matches!(self.read().await, None | Some(Ok(Heard::Close))) {} };
             let _ = timeout(CLOSING, silence).await;
         }
     }
 
-    /// Lets out what the library has to answer by itself, such as the peer's own close.
+    /// Answers the peer's own close.
     pub(super) async fn farewell(mut self) {
-        let _ = timeout(CLOSING, self.socket.flush()).await;
+        frame::write_close(self.begin(), None);
+        let _ = timeout(CLOSING, poll_fn(|context| self.poll_write(context))).await;
     }
 }
