@@ -1,0 +1,183 @@
+//! The whole way of a message in one process, from the frame that is read to the frames that are written: messages per
+//! second of the daemon's processor time, for each store, beside a bare relay on tokio-tungstenite that decides and
+//! keeps nothing, in the same run. 40 agents with 10 buyers each; a window is how many each buyer sends at once.
+//!
+//! `cargo bench --bench relay -- [SECONDS]`; the store is made where `TMPDIR` says, which should be a real disk.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on ends")]
+
+#[path = "../tests/support/relay.rs"]
+mod relay;
+
+use std::collections::HashMap;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use fenliu::config::settings::StoreKind;
+use futures::{SinkExt, StreamExt};
+use relay::{Line, Relay, message};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+const AGENTS: usize = 40;
+const CHATS: u32 = 10;
+const WINDOWS: [usize; 2] = [1, 8];
+
+fn main() {
+    // Cargo adds `--bench`, a test run nothing that is a number.
+    let seconds = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(2.0);
+    let time = Duration::from_secs_f64(seconds);
+    println!("messages per second of processor time, {AGENTS} agents with {CHATS} buyers each\n");
+    println!("{:<28} {:>12} {:>9} {:>12} {:>9}", "", "window 1", "÷ bare", "window 8", "÷ bare");
+    let bare = measure(&bare(), time);
+    row("bare tokio-tungstenite", bare, bare);
+    for (name, store) in [("memory", StoreKind::Memory), ("sqlite, full durability", StoreKind::Sqlite)] {
+        let data = tempfile::tempdir().unwrap();
+        let daemon = Relay::start(store, data.path(), AGENTS, CHATS, || {});
+        let agents = (0..AGENTS).map(|number| daemon.agent(number)).collect();
+        let buyers = (0..AGENTS * CHATS as usize).map(|number| {
+            let mut buyer = daemon.buyer(number);
+            let conversation = buyer.start();
+            (buyer, conversation)
+        });
+        row(name, measure(&Mutex::new((agents, buyers.collect())), time), bare);
+    }
+}
+
+fn row(name: &str, figures: [f64; 2], bare: [f64; 2]) {
+    let [one, eight] = figures;
+    println!("{name:<28} {one:>12.0} {:>9.2} {eight:>12.0} {:>9.2}", one / bare[0], eight / bare[1]);
+}
+
+type Everybody = Mutex<(Vec<Line>, Vec<(Line, String)>)>;
+
+fn measure(everybody: &Everybody, time: Duration) -> [f64; 2] {
+    let (agents, buyers) = &mut *everybody.lock().unwrap();
+    // What comes of the beginning is read with the first round.
+    let mut number = 0;
+    WINDOWS.map(|window| {
+        round(agents, buyers, window, &mut number);
+        let (begun, before, mut count) = (Instant::now(), daemon_seconds(), 0);
+        while begun.elapsed() < time {
+            round(agents, buyers, window, &mut number);
+            count += buyers.len() * window;
+        }
+        f64::from(u32::try_from(count).unwrap()) / (daemon_seconds() - before)
+    })
+}
+
+/// Every buyer sends, is answered, and every agent hears it all.
+fn round(agents: &mut [Line], buyers: &mut [(Line, String)], window: usize, number: &mut usize) {
+    for (buyer, conversation) in &mut *buyers {
+        for _ in 0..window {
+            *number += 1;
+            buyer.add(&message(conversation, *number));
+        }
+        buyer.send();
+    }
+    for (buyer, _) in &mut *buyers {
+        buyer.hear_all(window, r#""result""#);
+    }
+    for agent in agents {
+        agent.hear_all(window * CHATS as usize, "message.new");
+    }
+}
+
+/// Processor seconds of every thread but this one.
+fn daemon_seconds() -> f64 {
+    let of = |path: &std::path::Path| -> Option<f64> {
+        let text = std::fs::read_to_string(path.join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<f64>().ok()
+    };
+    let mine = std::fs::read_link("/proc/thread-self").unwrap();
+    let mine = mine.file_name().unwrap().to_owned();
+    let threads = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+    let nanos: f64 = threads.filter(|thread| thread.file_name() != mine).filter_map(|thread| of(&thread.path())).sum();
+    nanos / 1e9
+}
+
+/// A relay that knows who talks to whom and nothing else.
+fn bare() -> Everybody {
+    let (hand_over, handed) = mpsc::channel::<UnixStream>(1024);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(serve(handed));
+    });
+    let connect = |name: &str| {
+        let mut line = Line::over(|theirs| hand_over.blocking_send(theirs).unwrap());
+        line.say(name);
+        line.hear_all(1, "welcome");
+        line
+    };
+    let agents = (0..AGENTS).map(|number| connect(&format!("{number}"))).collect();
+    let buyers = (0..AGENTS * CHATS as usize).map(|number| (connect("buyer"), format!("{}", number % AGENTS)));
+    let buyers = buyers.collect();
+    // The relay ends with the process.
+    std::mem::forget(hand_over);
+    Mutex::new((agents, buyers))
+}
+
+type Peers = Arc<Mutex<HashMap<String, mpsc::Sender<Utf8Bytes>>>>;
+
+async fn serve(mut handed: mpsc::Receiver<UnixStream>) {
+    let peers = Peers::default();
+    while let Some(stream) = handed.recv().await {
+        stream.set_nonblocking(true).unwrap();
+        let stream = tokio::net::UnixStream::from_std(stream).unwrap();
+        let peers = Arc::clone(&peers);
+        tokio::spawn(async move { relay_for(stream, peers).await });
+    }
+}
+
+async fn relay_for(stream: tokio::net::UnixStream, peers: Peers) {
+    let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(16 * 1024);
+    let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+    let (sender, mut mailbox) = mpsc::channel::<Utf8Bytes>(4096);
+    let Some(Ok(Message::Text(name))) = socket.next().await else { return };
+    peers.lock().unwrap().insert(name.to_string(), sender);
+    socket.send(Message::text("welcome")).await.unwrap();
+    loop {
+        tokio::select! {
+            text = mailbox.recv() => {
+                let Some(text) = text else { return };
+                socket.feed(Message::Text(text)).await.unwrap();
+                while let Ok(text) = mailbox.try_recv() {
+                    socket.feed(Message::Text(text)).await.unwrap();
+                }
+            }
+            frame = socket.next() => {
+                let Some(Ok(Message::Text(text))) = frame else { return };
+                let ack = forward(&text, &peers);
+                socket.feed(Message::text(ack)).await.unwrap();
+            }
+        }
+        socket.flush().await.unwrap();
+    }
+}
+
+#[derive(Deserialize)]
+struct Request<'a> {
+    id: u64,
+    #[serde(borrow)]
+    params: Params<'a>,
+}
+
+#[derive(Deserialize)]
+struct Params<'a> {
+    conversation: &'a str,
+    #[serde(borrow)]
+    body: &'a RawValue,
+}
+
+fn forward(text: &str, peers: &Peers) -> String {
+    let request: Request<'_> = serde_json::from_str(text).unwrap();
+    let body = request.params.body;
+    let event = format!(r#"{{"jsonrpc":"2.0","method":"message.new","params":{{"body":{body}}}}}"#);
+    let peer = peers.lock().unwrap().get(request.params.conversation).cloned();
+    peer.unwrap().try_send(event.into()).unwrap();
+    format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{}}}}"#, request.id)
+}
