@@ -169,10 +169,10 @@ pub struct Limits {
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub connections_per_ip: usize,
     /// Requests of one connection a second.
-    #[schemars(range(min = 0, max = 1_000_000))]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub requests_per_second: u32,
     /// Requests of one connection that may come at once.
-    #[schemars(range(min = 0, max = 1_000_000))]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
     pub burst: u32,
     /// Frames that a slow reader may fall behind.
     #[schemars(range(min = 0, max = 1_000_000_000))]
