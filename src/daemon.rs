@@ -4,8 +4,10 @@ mod drain;
 mod routing;
 mod signals;
 mod store;
+mod watch;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -29,6 +31,7 @@ use crate::session::{self, Site};
 use crate::systemd::Systemd;
 use crate::{protocol, server};
 use signals::{Asked, Signals};
+use watch::Watch;
 
 pub use routing::Loaded;
 pub use store::Store;
@@ -94,6 +97,9 @@ impl Daemon {
         let (site, wake) = assemble(settings, loaded, keys, clock, store, life);
         tokio::spawn(keep_time(Arc::clone(&site), wake));
         tokio::spawn(server::public(listener, listener_settings(settings), Arc::clone(&site), sessions.clone()));
+        if settings.routing.watch {
+            tokio::spawn(follow_files(Arc::clone(&site), settings.routing.path.clone()));
+        }
         admin.started(Arc::clone(&site));
         site.lifecycle.start();
         Ok(Some(Self { site, address, admin_address, sessions, writing }))
@@ -123,7 +129,10 @@ impl Daemon {
             tokio::select! {
                 in_time = &mut ended => return if in_time { ExitCode::SUCCESS } else { ExitCode::FAILURE },
                 asked = signals.next() => match asked {
-                    Asked::Reload => drop(tokio::spawn(reload(Arc::clone(&site)))),
+                    Asked::Reload => {
+                        let site = Arc::clone(&site);
+                        tokio::spawn(async move { reload(&site, "signal").await });
+                    }
                     Asked::Empty => life.drain(Drain::Wait),
                     Asked::Stop if stopping => return ExitCode::FAILURE,
                     Asked::Stop => {
@@ -149,10 +158,25 @@ impl Daemon {
     }
 }
 
-/// Reloads the configuration because a signal said so; what is wrong with it is logged.
-async fn reload(site: Arc<Site>) {
-    if let Err(error) = site.dispatch.reload("signal", false).await {
-        tracing::error!(error = error.message(), "the configuration was not reloaded; what was in force stays");
+/// Reloads the configuration because a signal or the files themselves said so; what is wrong with it is logged.
+async fn reload(site: &Site, by: &str) {
+    if let Err(error) = site.dispatch.reload(by, false).await {
+        let diagnostics = error.diagnostics().unwrap_or_default();
+        tracing::error!(error = error.message(), diagnostics, "the configuration was not reloaded; the old one stays");
+    }
+}
+
+/// Reloads the configuration whenever its files say something else, until the daemon stops.
+async fn follow_files(site: Arc<Site>, path: PathBuf) {
+    let mut watch = match Watch::new(path) {
+        Ok(watch) => watch,
+        Err(error) => return tracing::error!(%error, "the configuration cannot be watched"),
+    };
+    loop {
+        tokio::select! {
+            () = watch.changed() => reload(&site, "watch").await,
+            () = site.lifecycle.stopped() => return,
+        }
     }
 }
 

@@ -154,6 +154,11 @@ impl RpcError {
         self.data.reason
     }
 
+    /// What is wrong with a configuration, as JSON, if that is the error.
+    pub fn diagnostics(&self) -> Option<&str> {
+        self.data.diagnostics.as_ref().map(|diagnostics| diagnostics.get())
+    }
+
     fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), data: Box::default() }
     }
