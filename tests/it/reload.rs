@@ -328,3 +328,47 @@ async fn a_shop_is_removed_only_when_it_may_be_and_its_conversations_close() {
     let view = ann.call("conversation.get", json!({"conversation": started["conversation"]["id"]})).await;
     assert_eq!(view["state"], "closed");
 }
+
+#[tokio::test]
+async fn a_hundred_reloads_by_turns_valid_and_broken_drop_no_session_and_lose_no_message() {
+    const TALKERS: usize = 4;
+    let daemon = running().await;
+    let mut ops = daemon.operator().await;
+    let mut agents = vec![daemon.staff("mei", "online").await, daemon.staff("bo", "online").await];
+    let mut talking = Vec::new();
+    for n in 0..TALKERS {
+        let (mut buyer, conversation) = started(&daemon, &format!("b{n}")).await;
+        talking.push(tokio::spawn(async move {
+            let mut seqs = Vec::new();
+            for n in 0..100 {
+                let mut message = text(&format!("n{n}"), "still there?");
+                message["conversation"] = conversation["id"].clone();
+                seqs.push(buyer.call("message.send", message).await["seq"].as_u64().unwrap());
+            }
+            (conversation["id"].clone(), seqs, buyer)
+        }));
+    }
+
+    for n in 0..100 {
+        match n % 4 {
+            0 => daemon.configure(&two_sellers(true)),
+            2 => daemon.configure(&two_sellers(false)),
+            _ => daemon.configure("[[seller]]\nid = 7\n"),
+        }
+        if n % 2 == 0 {
+            assert_eq!(ops.call("config.reload", json!({})).await["applied"], true);
+        } else {
+            assert!(ops.refused("config.reload", json!({})).await["data"]["diagnostics"][0]["line"].is_u64());
+        }
+    }
+
+    for talk in talking {
+        let (id, seqs, mut buyer) = talk.await.unwrap();
+        assert!(seqs.windows(2).all(|pair| pair[0] < pair[1]), "{seqs:?}");
+        let history = buyer.call("message.history", json!({"conversation": id, "after": 0, "limit": 200})).await;
+        assert_eq!(history["messages"].as_array().unwrap().len(), 101);
+    }
+    for agent in &mut agents {
+        assert_eq!(agent.call("presence.set", json!({"status": "online"})).await["status"], "online");
+    }
+}
