@@ -20,13 +20,13 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::config::settings::{Settings, StoreKind};
-use crate::delivery::{self, Lanes, Registry};
+use crate::delivery::{self, Lanes, Registry, Taps};
 use crate::directory::{self, Accepted};
 use crate::dispatch::Dispatch;
 use crate::lifecycle::{Drain, Lifecycle};
 use crate::model::Timestamp;
 use crate::routing::Table;
-use crate::server::{Admin, AdminListener};
+use crate::server::{Admin, AdminListener, Started};
 use crate::session::{self, Site};
 use crate::systemd::Systemd;
 use crate::{protocol, server};
@@ -94,23 +94,29 @@ impl Daemon {
         loaded.record(&store.writer).await?;
         let keys = Arc::new(Keys::load(&settings.auth, &settings.store.path)?);
         let (writing, sessions) = (store.thread.take(), TaskTracker::new());
+        let sqlite = store.sqlite.take();
         let (site, wake) = assemble(settings, loaded, keys, clock, store, life);
         tokio::spawn(keep_time(Arc::clone(&site), wake));
         tokio::spawn(server::public(listener, listener_settings(settings), Arc::clone(&site), sessions.clone()));
         if settings.routing.watch {
             tokio::spawn(follow_files(Arc::clone(&site), settings.routing.path.clone()));
         }
-        admin.started(Arc::clone(&site));
+        admin.started(Started {
+            site: Arc::clone(&site),
+            sqlite,
+            folder: settings.store.path.clone(),
+            store: store_name(settings),
+            listen: address,
+            at: site.dispatch.clock.now(),
+        });
+        site.dispatch.metrics.reloaded(true, site.dispatch.clock.now().micros());
         site.lifecycle.start();
         Ok(Some(Self { site, address, admin_address, sessions, writing }))
     }
 
     fn announce(&self, settings: &Settings, dev: bool) {
         let sellers = self.site.dispatch.table.directory().sellers.len();
-        let store = match settings.store.kind {
-            StoreKind::Sqlite => settings.store.path.display().to_string(),
-            StoreKind::Memory => "memory".into(),
-        };
+        let store = store_name(settings);
         let admin = self.admin_address.map_or(settings.server.admin_listen.to_string(), |admin| admin.to_string());
         let address = self.address;
         eprintln!("fenliu listens on {address} (admin {admin}) for {sellers} sellers, store in {store}");
@@ -158,6 +164,13 @@ impl Daemon {
     }
 }
 
+fn store_name(settings: &Settings) -> String {
+    match settings.store.kind {
+        StoreKind::Sqlite => settings.store.path.display().to_string(),
+        StoreKind::Memory => "memory".into(),
+    }
+}
+
 /// Reloads the configuration because a signal or the files themselves said so; what is wrong with it is logged.
 async fn reload(site: &Site, by: &str) {
     if let Err(error) = site.dispatch.reload(by, false).await {
@@ -199,9 +212,10 @@ pub fn assemble(
     store: Store,
     lifecycle: Lifecycle,
 ) -> (Arc<Site>, Arc<Notify>) {
-    let Store { writer, journal, recovered, .. } = store;
+    let Store { writer, journal, recovered, metrics, .. } = store;
     let Loaded { directory, configuration, .. } = loaded;
-    let (lanes, _) = Lanes::start(delivery::Settings::default(), &writer);
+    let taps = Arc::<Taps>::default();
+    let (lanes, _) = Lanes::watched(delivery::Settings::default(), &writer, &metrics, &taps);
     let wake = Arc::new(Notify::new());
     let limits = &settings.limits;
     let core = crate::routing::Settings {
@@ -219,6 +233,8 @@ pub fn assemble(
         clock,
         lifecycle: lifecycle.clone(),
         configuration,
+        metrics,
+        taps,
     };
     let settings = session::Settings {
         protocol: protocol::Limits {

@@ -12,6 +12,7 @@ pub mod journal;
 pub mod lifecycle;
 pub mod load;
 pub mod logs;
+pub mod metrics;
 pub mod model;
 pub mod network;
 pub mod pages;

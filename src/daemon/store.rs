@@ -3,12 +3,15 @@
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
 use crate::config::settings::{self, StoreKind};
-use crate::journal::{self, Durability, Journal, Memory, Sqlite, Writer};
+use crate::journal::{
+    self, Durability, Journal, Memory, Position, Restored, Sink, Sqlite, StoreError, Uncommitted, Write, Writer,
+};
+use crate::metrics::Metrics;
 
 /// How long the last records may take to be written at the end.
 const LAST: Duration = Duration::from_secs(10);
@@ -19,6 +22,8 @@ pub struct Store {
     pub(super) journal: Arc<dyn Journal>,
     pub(super) recovered: journal::Recovered,
     pub(super) thread: Option<JoinHandle<()>>,
+    pub(super) sqlite: Option<Arc<Sqlite>>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Store {
@@ -26,7 +31,14 @@ impl Store {
     pub fn memory() -> Self {
         let memory = Arc::new(Memory::default());
         let writer = Writer::inline(Arc::clone(&memory));
-        Self { writer, journal: memory, recovered: journal::Recovered::default(), thread: None }
+        Self {
+            writer,
+            journal: memory,
+            recovered: journal::Recovered::default(),
+            thread: None,
+            sqlite: None,
+            metrics: Arc::default(),
+        }
     }
 
     /// The store that the settings name.
@@ -48,12 +60,40 @@ impl Store {
         let recovered = Journal::open(&sqlite).await?;
         let limits = journal::Settings { slot_wait: settings.slot_wait, ..journal::Settings::default() };
         // What was void cannot be taken out of the running table: a start from the store is the way back.
+        let metrics = Arc::<Metrics>::default();
+        let sink = Measured { sink, metrics: Arc::clone(&metrics) };
         let (writer, thread) = Writer::threaded(sink, limits)?;
         writer.rebuild_with(Box::new(|_, _| {
             tracing::error!("a record could not be written: stopping, so that a start recovers what is kept");
             std::process::exit(1);
         }));
-        Ok(Self { writer, journal: Arc::new(sqlite), recovered, thread: Some(thread) })
+        let sqlite = Arc::new(sqlite);
+        let journal = Arc::clone(&sqlite);
+        Ok(Self { writer, journal, recovered, thread: Some(thread), sqlite: Some(sqlite), metrics })
+    }
+}
+
+/// A sink whose commits are timed.
+struct Measured<S> {
+    sink: S,
+    metrics: Arc<Metrics>,
+}
+
+impl<S: Sink> Sink for Measured<S> {
+    fn commit(&mut self, writes: &[Write], last: Position) -> Result<(), Uncommitted> {
+        let begun = Instant::now();
+        let committed = self.sink.commit(writes, last);
+        self.metrics.commit.observe(begun.elapsed());
+        self.metrics.journal_batch_records.observe_number(writes.len() as u64);
+        committed
+    }
+
+    fn restore(&mut self) -> Result<Restored, StoreError> {
+        self.sink.restore()
+    }
+
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.sink.probe()
     }
 }
 

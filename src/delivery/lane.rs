@@ -2,6 +2,7 @@
 //! What never became durable is dropped here, and whoever asked for it is told so.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use serde_json::value::RawValue;
 use tokio::sync::{Barrier, mpsc};
@@ -9,12 +10,13 @@ use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::audience::Audience;
-use super::{Mailbox, Peer};
+use super::{Mailbox, Peer, Taps};
 use crate::directory::DomainId;
 use crate::journal::{Position, Void, Writer};
+use crate::metrics::Metrics;
 use crate::model::SessionId;
 use crate::policy::Method;
-use crate::protocol::{self, Class, Undone};
+use crate::protocol::{self, Class, RpcError, Undone};
 use crate::routing::{Outcome, Outgoing, Refusal};
 
 /// How many lanes there are, and how much each may have before it.
@@ -45,6 +47,8 @@ pub struct ReplyTo {
     pub method: Method,
     /// For which side it is written.
     pub class: Class,
+    /// When the request arrived.
+    pub since: Instant,
 }
 
 /// A reply that waits for its position.
@@ -100,11 +104,25 @@ pub enum Item {
 /// The lanes, as those see them who put something there.
 #[derive(Clone)]
 pub struct Lanes {
-    senders: Arc<[mpsc::Sender<Item>]>,
+    senders: Arc<[mpsc::Sender<Placed>]>,
+}
+
+/// An item, and when it was put on its lane.
+struct Placed {
+    item: Item,
+    at: Instant,
+}
+
+/// What every lane stands on.
+#[derive(Clone)]
+struct Ground {
+    writer: Writer,
+    metrics: Arc<Metrics>,
+    taps: Arc<Taps>,
 }
 
 /// The right to put one item on a lane, without waiting.
-pub struct Permit<'a>(Option<mpsc::Permit<'a, Item>>);
+pub struct Permit<'a>(Option<mpsc::Permit<'a, Placed>>);
 
 /// The right to put one item on every lane, without waiting.
 pub struct AllLanes<'a>(Vec<Permit<'a>>);
@@ -112,11 +130,22 @@ pub struct AllLanes<'a>(Vec<Permit<'a>>);
 impl Lanes {
     /// Starts the tasks on the runtime that this is called from. They end when everybody has let go of the lanes.
     pub fn start(settings: Settings, writer: &Writer) -> (Self, Vec<JoinHandle<()>>) {
+        Self::watched(settings, writer, &Arc::default(), &Arc::default())
+    }
+
+    /// The same; what they do is counted, and told to those who listen.
+    pub fn watched(
+        settings: Settings,
+        writer: &Writer,
+        metrics: &Arc<Metrics>,
+        taps: &Arc<Taps>,
+    ) -> (Self, Vec<JoinHandle<()>>) {
+        let ground = Ground { writer: writer.clone(), metrics: Arc::clone(metrics), taps: Arc::clone(taps) };
         let (mut senders, mut tasks) = (Vec::new(), Vec::new());
         for _ in 0..settings.lanes.max(1) {
             let (sender, receiver) = mpsc::channel(settings.items.max(1));
             senders.push(sender);
-            tasks.push(tokio::spawn(run(receiver, writer.clone(), settings.items.max(1))));
+            tasks.push(tokio::spawn(run(receiver, ground.clone(), settings.items.max(1))));
         }
         (Self { senders: senders.into() }, tasks)
     }
@@ -142,24 +171,24 @@ impl Lanes {
 
     /// Puts on the lane of a domain what may be lost: where the lane is full, it is.
     pub fn send_ephemeral(&self, domain: DomainId, outgoing: Vec<Outgoing>) -> bool {
-        self.of(domain).try_send(Item::Done { position: None, outgoing, reply: None }).is_ok()
+        self.of(domain).try_send(Placed::now(Item::Done { position: None, outgoing, reply: None })).is_ok()
     }
 
     /// Lets a session be told things on every lane: for a buyer, who may meet any seller.
     pub async fn attach_everywhere(&self, peer: &Arc<Peer>) {
         for sender in self.senders.iter() {
-            let _ = sender.send(Item::Attach { peer: Arc::clone(peer) }).await;
+            let _ = sender.send(Placed::now(Item::Attach { peer: Arc::clone(peer) })).await;
         }
     }
 
     /// Lets a session be told nothing any more, on no lane.
     pub async fn detach_everywhere(&self, session: SessionId) {
         for sender in self.senders.iter() {
-            let _ = sender.send(Item::Detach { session }).await;
+            let _ = sender.send(Placed::now(Item::Detach { session })).await;
         }
     }
 
-    fn of(&self, domain: DomainId) -> &mpsc::Sender<Item> {
+    fn of(&self, domain: DomainId) -> &mpsc::Sender<Placed> {
         &self.senders[domain.0 as usize % self.senders.len()]
     }
 }
@@ -178,62 +207,82 @@ impl Permit<'_> {
     /// Puts an item on the lane. Never blocks.
     pub fn send(self, item: Item) {
         if let Some(permit) = self.0 {
-            permit.send(item);
+            permit.send(Placed::now(item));
         }
     }
 }
 
+impl Placed {
+    fn now(item: Item) -> Self {
+        Self { item, at: Instant::now() }
+    }
+}
+
+impl ReplyTo {
+    /// Answers it, and counts that: `code` is `ok` or the kind of an error.
+    pub fn answer(&self, metrics: &Metrics, code: &'static str, text: Utf8Bytes) {
+        metrics.answered(self.method.name(), code, self.since.elapsed());
+        self.mailbox.push_reply(self.slot, text);
+    }
+}
+
 impl Reply {
-    fn deliver(self) {
+    fn deliver(self, metrics: &Metrics) {
         match self {
             Self::Outcome(to, result) => {
-                to.mailbox.push_reply(to.slot, protocol::reply(&to.id, to.method, to.class, &result));
+                let kind = |refusal| RpcError::from(refusal).kind().name();
+                let code = result.as_ref().map_or_else(kind, |_| "ok");
+                to.answer(metrics, code, protocol::reply(&to.id, to.method, to.class, &result));
             }
-            Self::Made(to, make) => to.mailbox.push_reply(to.slot, make()),
+            Self::Made(to, make) => to.answer(metrics, "ok", make()),
         }
     }
 
-    fn deny(self, void: Void) {
+    fn deny(self, metrics: &Metrics, void: Void) {
         let undone = match void {
             Void::Lost => Undone::NotDone,
             Void::Unknown => Undone::Unknown,
         };
         let (Self::Outcome(to, _) | Self::Made(to, _)) = self;
-        to.mailbox.push_reply(to.slot, protocol::error_reply(Some(&to.id), &protocol::RpcError::unavailable(undone)));
+        let error = RpcError::unavailable(undone);
+        to.answer(metrics, error.kind().name(), protocol::error_reply(Some(&to.id), &error));
     }
 }
 
-async fn run(mut receiver: mpsc::Receiver<Item>, writer: Writer, items_max: usize) {
+async fn run(mut receiver: mpsc::Receiver<Placed>, ground: Ground, items_max: usize) {
     let mut audience = Audience::default();
     let mut items = Vec::new();
     while receiver.recv_many(&mut items, items_max).await > 0 {
-        for item in items.drain(..) {
-            bring_out(&mut audience, &writer, item).await;
+        for Placed { item, at } in items.drain(..) {
+            bring_out(&mut audience, &ground, item).await;
+            ground.metrics.deliver.observe(at.elapsed());
         }
     }
 }
 
-async fn bring_out(audience: &mut Audience, writer: &Writer, item: Item) {
+async fn bring_out(audience: &mut Audience, ground: &Ground, item: Item) {
+    let Ground { writer, metrics, taps } = ground;
     match item {
         Item::Done { position, outgoing, reply } => {
             if let Err(void) = fate(writer, position).await {
                 if let Some(reply) = reply {
-                    reply.deny(void);
+                    reply.deny(metrics, void);
                 }
                 return;
             }
             for outgoing in &outgoing {
                 audience.fan_out(outgoing);
             }
+            taps.hear(&outgoing, metrics);
             if let Some(reply) = reply {
-                reply.deliver();
+                reply.deliver(metrics);
             }
         }
         Item::Open { peer, position, reply, outgoing } => {
             if let Err(void) = fate(writer, position).await {
-                return reply.deny(void);
+                return reply.deny(metrics, void);
             }
-            reply.deliver();
+            reply.deliver(metrics);
             audience.attach(peer);
             for outgoing in &outgoing {
                 audience.fan_out(outgoing);

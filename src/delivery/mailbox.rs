@@ -83,10 +83,12 @@ struct Entry {
     droppable: bool,
 }
 
-/// The code with which one who reads too slowly is closed.
-const TOO_SLOW: Frame = Frame::Close { code: 4408, reason: "too slow a reader" };
+const TOO_SLOW: Frame = Frame::Close { code: Mailbox::TOO_SLOW.0, reason: Mailbox::TOO_SLOW.1 };
 
 impl Mailbox {
+    /// The code, and the reason, with which one who reads too slowly is closed.
+    pub const TOO_SLOW: (u16, &'static str) = (4408, "too slow a reader");
+
     /// An empty one.
     pub fn new(limits: Limits) -> Self {
         Self { limits, inner: Mutex::default() }

@@ -5,7 +5,9 @@ mod audience;
 mod lane;
 mod mailbox;
 mod registry;
+mod tap;
 
 pub use lane::{Item, Lanes, Permit, Reply, ReplyTo, Settings};
 pub use mailbox::{Frame, Limits, Mailbox, Queued};
-pub use registry::{Connection, Peer, Registry};
+pub use registry::{Client, Connection, Peer, Registry};
+pub use tap::Taps;

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use dashmap::DashMap;
+use serde::Serialize;
 
 use super::Mailbox;
 use crate::model::{Caller, SellerId, SessionId, Timestamp};
@@ -25,7 +26,7 @@ pub struct Peer {
     /// Since when.
     pub since: Timestamp,
     /// What its client calls itself.
-    pub client: Option<Arc<str>>,
+    pub client: Option<Client>,
 }
 
 impl Peer {
@@ -52,6 +53,15 @@ impl Peer {
             Caller::Operator { .. } => true,
         }
     }
+}
+
+/// What a client says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Client {
+    /// Its name.
+    pub name: Box<str>,
+    /// Its version.
+    pub version: Box<str>,
 }
 
 /// A line of `/connections`.
@@ -112,6 +122,11 @@ impl Registry {
     /// How many sessions there are.
     pub fn count(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// How many frames wait for their readers.
+    pub fn queued_frames(&self) -> usize {
+        self.sessions.iter().map(|peer| peer.mailbox.queued().frames).sum()
     }
 
     /// Closes every session of an account or a buyer.

@@ -32,6 +32,7 @@ impl Dispatch {
             Ok((views, now)) => {
                 if let Some(to) = to {
                     let text = made(&to, views, now);
+                    self.metrics.answered(to.method.name(), "ok", to.since.elapsed());
                     to.mailbox.push_first(to.slot, text);
                 }
                 Ok(())
@@ -106,7 +107,7 @@ impl Dispatch {
         };
         let actor = Actor { caller: Some(&peer.caller), session: Some(peer.session) };
         let acted = self.table.try_act(domain, &actor, command, self.clock.now(), |acted| {
-            let position = acted.batch.map(|batch| slot.append(batch));
+            let position = self.keep(slot, acted.batch);
             attach.send(Item::Attach { peer: Arc::clone(peer) });
             done.send(Item::Done { position, outgoing: acted.outgoing, reply: None });
             (acted.result, acted.more)

@@ -74,6 +74,14 @@ impl Dispatch {
     /// What is wrong with it, as `invalid_params` with the diagnostics; or that it cannot be recorded. Then nothing
     /// has changed.
     pub async fn reload(&self, by: &str, dry_run: bool) -> Result<Reloaded, RpcError> {
+        let reloaded = self.try_reload(by, dry_run).await;
+        if !dry_run {
+            self.metrics.reloaded(reloaded.is_ok(), self.clock.now().micros());
+        }
+        reloaded
+    }
+
+    async fn try_reload(&self, by: &str, dry_run: bool) -> Result<Reloaded, RpcError> {
         let _changing = self.configuration.changing.lock().await;
         let read = Arc::clone(&self.configuration.read);
         let files = blocking(move || read()).await?.map_err(|faults| protocol::refused(&faults))?;

@@ -4,27 +4,29 @@
 mod arrival;
 mod configuration;
 mod list;
+mod measure;
 mod message;
 mod operator;
 mod past;
 mod status;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 pub use configuration::{Configuration, File, ReadFiles};
 
 use crate::clock::Clock;
-use crate::delivery::{Item, Lanes, Peer, Registry, Reply, ReplyTo};
+use crate::delivery::{Item, Lanes, Peer, Registry, Reply, ReplyTo, Taps};
 use crate::directory::DomainId;
-use crate::journal::{Journal, Position, Writer};
+use crate::journal::{Journal, Position, Slot, Writer};
 use crate::lifecycle::{Drain, Lifecycle};
+use crate::metrics::Metrics;
 use crate::model::Caller;
 use crate::policy::{self, Action, Method};
 use crate::protocol::{self, Call, Class, RpcError, Undone};
-use crate::routing::{Actor, Command, Hypothesis, Outcome, Profile, Refusal, Table};
+use crate::routing::{Actor, Batch, Command, Hypothesis, Outcome, Profile, Refusal, Table};
 
 /// What a call is answered with, if not by what came of a command.
 enum Answer {
@@ -85,6 +87,10 @@ pub struct Dispatch {
     pub lifecycle: Lifecycle,
     /// The routing configuration.
     pub configuration: Configuration,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Who listens to what happens.
+    pub taps: Arc<Taps>,
 }
 
 impl Dispatch {
@@ -103,12 +109,15 @@ impl Dispatch {
             Err(refused) => Answer::Now(Err(refused)),
         };
         let (Answer::Now(result), Some(to)) = (answer, to) else { return };
-        let text = match result {
-            Ok(text) => text(&to),
-            Err(Refused::Rules(refusal)) => protocol::reply(&to.id, to.method, to.class, &Err(refusal)),
-            Err(Refused::Call(error)) => protocol::error_reply(Some(&to.id), &error),
+        let (code, text) = match result {
+            Ok(text) => ("ok", text(&to)),
+            Err(Refused::Rules(refusal)) => {
+                let code = RpcError::from(&refusal).kind().name();
+                (code, protocol::reply(&to.id, to.method, to.class, &Err(refusal)))
+            }
+            Err(Refused::Call(error)) => (error.kind().name(), protocol::error_reply(Some(&to.id), &error)),
         };
-        to.mailbox.push_reply(to.slot, text);
+        to.answer(&self.metrics, code, text);
     }
 
     async fn begin(
@@ -203,8 +212,10 @@ impl Dispatch {
         to: &mut Option<ReplyTo>,
         change: impl FnOnce(Result<Outcome, Refusal>) -> Result<Outcome, Refusal>,
     ) -> Result<Answer, Refused> {
+        let begun = Instant::now();
         let slot = self.writer.slot().await.map_err(|_| unavailable())?;
         let permit = self.lanes.reserve(domain).await;
+        let waited = Instant::now();
         let actor = Actor { caller: Some(&peer.caller), session: Some(peer.session) };
         let on_open = command.conversation().is_some();
         let acted = self.table.try_act(domain, &actor, command, self.clock.now(), |acted| {
@@ -214,12 +225,14 @@ impl Dispatch {
                 Err(Refusal::NotFound) => on_open,
                 _ => false,
             };
-            let position = acted.batch.map(|batch| slot.append(batch)).or_else(|| self.seen());
+            let position = self.keep(slot, acted.batch).or_else(|| self.seen());
             let to = if stale { None } else { to.take() };
             let reply = to.map(|to| Reply::Outcome(to, change(acted.result)));
             permit.send(Item::Done { position, outgoing: acted.outgoing, reply });
             (acted.more, stale)
         });
+        self.metrics.slot.observe(waited - begun);
+        self.metrics.route.observe(waited.elapsed());
         let (more, stale) = match acted {
             Ok(acted) => acted,
             Err(command) => return Ok(Answer::Moved(Box::new(command))),
@@ -228,6 +241,14 @@ impl Dispatch {
             self.go_on(domain).await;
         }
         Ok(if stale { Answer::Stale } else { Answer::Acted })
+    }
+
+    /// Hands what a command has brought about to the journal.
+    fn keep(&self, slot: Slot<'_>, batch: Option<Batch>) -> Option<Position> {
+        batch.map(|batch| {
+            measure::count(&self.metrics, &batch);
+            slot.append(batch)
+        })
     }
 
     /// What an answer that changes nothing depends on: the last that was written.
@@ -241,7 +262,7 @@ impl Dispatch {
             let Ok(slot) = self.writer.slot().await else { return };
             let permit = self.lanes.reserve(domain).await;
             let more = self.table.act(domain, &Actor::default(), Command::Tick, self.clock.now(), |acted| {
-                let position = acted.batch.map(|batch| slot.append(batch));
+                let position = self.keep(slot, acted.batch);
                 if position.is_some() || !acted.outgoing.is_empty() {
                     permit.send(Item::Done { position, outgoing: acted.outgoing, reply: None });
                 }

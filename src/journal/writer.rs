@@ -150,6 +150,14 @@ impl Writer {
         }
     }
 
+    /// How many positions were given and are not yet settled.
+    pub fn pending(&self) -> u64 {
+        match &*self.path {
+            Path::Inline { .. } => 0,
+            Path::Queued(queued) => queued.last().0.saturating_sub(queued.settled().0),
+        }
+    }
+
     /// Why the journal cannot be written, if it cannot: whatever needs no record works on meanwhile.
     pub fn failure(&self) -> Option<StoreError> {
         let Path::Queued(queued) = &*self.path else { return None };

@@ -54,6 +54,8 @@ pub(super) struct GroupState {
     pub(super) excluding: BTreeSet<ConversationId>,
     /// How many queued or offered ones `queue_limit` counts.
     pub(super) counted: u32,
+    /// How many somebody is asked for.
+    pub(super) offered: u32,
     pub(super) online: u32,
     pub(super) away: u32,
     pub(super) grace: u32,
@@ -78,6 +80,7 @@ impl GroupState {
             left: BTreeSet::new(),
             excluding: BTreeSet::new(),
             counted: 0,
+            offered: 0,
             online: 0,
             away: 0,
             grace: 0,

@@ -15,6 +15,7 @@ mod presence;
 mod route;
 mod select;
 mod show;
+mod tally;
 mod tell;
 mod tick;
 mod trace;

@@ -13,6 +13,7 @@ mod event;
 mod index;
 mod reload;
 mod table;
+mod tally;
 mod view;
 
 pub use affected::{Affected, Moved, changed_accounts};
@@ -23,6 +24,7 @@ pub use domain::{Acted, Actor, Domain, Settings};
 pub use event::{AgentRow, Batch, Event, GroupRow, Requeue, Row};
 pub use reload::Rearranged;
 pub use table::{Recovered, Table};
+pub use tally::{BusyAgent, BusySeller, Tally};
 pub use view::{
     By, Desk, DeskAgent, DeskEntry, DeskGroup, LeftReason, Message, Notice, OfferEnd, Outcome, Outgoing, Overdue,
     Place, PresenceCause, Profile, Rating, Recipient, Seen, Side, Today, View,

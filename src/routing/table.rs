@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::domain::{Acted, Actor, Domain, Settings};
 use super::event::{AgentRow, Batch, Event, GroupRow, Row};
-use super::{Command, Conversation, Refusal, View};
+use super::{Command, Conversation, Refusal, Tally, View};
 use crate::directory::{Directory, Domain as Plan, DomainId};
 use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, Sender, Timestamp};
 
@@ -230,6 +230,16 @@ impl Table {
     /// The domains that have something to do by now.
     pub fn due(&self, now: Timestamp) -> Vec<DomainId> {
         self.timers.lock().iter().take_while(|(at, _)| *at <= now).map(|(_, domain)| *domain).collect()
+    }
+
+    /// What an operator sees of all domains, each looked at by itself.
+    pub fn tally(&self, now: Timestamp) -> Tally {
+        let places: Vec<_> = self.layout.read().domains.iter().flatten().cloned().collect();
+        let mut tally = Tally::default();
+        for place in places {
+            place.cell.lock().domain.tally(&mut tally, now);
+        }
+        tally
     }
 
     /// How many conversations are open.

@@ -10,6 +10,6 @@ mod public;
 mod reply;
 mod upgrade;
 
-pub use admin::{Admin, admin};
+pub use admin::{Admin, Started, admin};
 pub use listener::{AdminListener, bind};
 pub use public::{Settings, public};

@@ -13,6 +13,7 @@ use super::gate::{Gate, Over, Seat};
 use super::listener::{self, Bounds};
 use super::reply::{self, Reply, json, later, plain};
 use super::{pages, upgrade};
+use crate::metrics::Reason;
 use crate::network::Network;
 use crate::protocol;
 use crate::session::Site;
@@ -94,12 +95,28 @@ impl Public {
         listener::serve(stream, bounds, &self.site.lifecycle, answer).await;
     }
 
+    /// Counts an upgrade that is refused.
+    pub(super) fn refuse(&self, reason: &'static str, reply: Reply) -> Reply {
+        self.site.dispatch.metrics.upgrades_refused.get_or_create(&Reason { reason }).inc();
+        reply
+    }
+
+    fn too_many(&self) -> Reply {
+        self.site.dispatch.metrics.limited("connections");
+        self.refuse("connections", later(StatusCode::SERVICE_UNAVAILABLE, "too many connections\n"))
+    }
+
+    /// The refusal of an address that has as many connections as it may.
+    pub(super) fn too_many_of_one(&self) -> Reply {
+        self.site.dispatch.metrics.limited("connections_per_ip");
+        let reply = later(StatusCode::TOO_MANY_REQUESTS, "too many connections from this address\n");
+        self.refuse("connections_per_ip", reply)
+    }
+
     fn route(self: &Arc<Self>, request: Request<Incoming>, connection: &Connection) -> Reply {
         match connection.over {
-            Some(Over::All) => return later(StatusCode::SERVICE_UNAVAILABLE, "too many connections\n"),
-            Some(Over::Ip) => {
-                return later(StatusCode::TOO_MANY_REQUESTS, "too many connections from this address\n");
-            }
+            Some(Over::All) => return self.too_many(),
+            Some(Over::Ip) => return self.too_many_of_one(),
             None => {}
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use super::client::{self, values};
 use super::public::{Connection, Public};
-use super::reply::{Content, Reply, later, plain};
+use super::reply::{Content, Reply, plain};
 use crate::session;
 
 const SUBPROTOCOL: &str = "fenliu.v1";
@@ -21,17 +21,18 @@ const SUBPROTOCOL: &str = "fenliu.v1";
 pub(super) fn upgrade(mut request: Request<Incoming>, connection: &Connection, public: &Arc<Public>) -> Reply {
     let headers = request.headers();
     if !client::is_from_allowed_origin(headers, &public.settings.allowed_origins) {
-        return plain(StatusCode::FORBIDDEN, "this origin is not allowed\n");
+        return public.refuse("origin", plain(StatusCode::FORBIDDEN, "this origin is not allowed\n"));
     }
     let offered: Vec<&str> = values(headers, header::SEC_WEBSOCKET_PROTOCOL).collect();
     let selected = offered.contains(&SUBPROTOCOL);
     if !offered.is_empty() && !selected {
-        return plain(StatusCode::BAD_REQUEST, "expected the subprotocol fenliu.v1, or none\n");
+        let reply = plain(StatusCode::BAD_REQUEST, "expected the subprotocol fenliu.v1, or none\n");
+        return public.refuse("subprotocol", reply);
     }
     let ip = client::address(connection.peer, headers, &public.settings.trusted_proxies);
     let seat = if connection.is_direct { Ok(None) } else { public.gate.of(ip) };
     let Ok(seat) = seat else {
-        return later(StatusCode::TOO_MANY_REQUESTS, "too many connections from this address\n");
+        return public.too_many_of_one();
     };
     let site = &public.site;
     let identity = match client::bearer(headers) {
@@ -41,12 +42,12 @@ pub(super) fn upgrade(mut request: Request<Incoming>, connection: &Connection, p
             Err(rejected) => {
                 let mut reply = plain(StatusCode::UNAUTHORIZED, format!("{rejected}\n"));
                 reply.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                return reply;
+                return public.refuse("token", reply);
             }
         },
     };
     let Some(answer) = handshake(&request, selected) else {
-        return plain(StatusCode::BAD_REQUEST, "expected a WebSocket upgrade\n");
+        return public.refuse("handshake", plain(StatusCode::BAD_REQUEST, "expected a WebSocket upgrade\n"));
     };
     let (site, upgraded) = (Arc::clone(site), hyper::upgrade::on(&mut request));
     let seats = (Arc::clone(&connection.seat), seat);

@@ -2,6 +2,7 @@
 
 mod frame;
 mod frames;
+mod measure;
 mod open;
 mod rate;
 mod timers;
@@ -142,6 +143,8 @@ where
         ending: None,
     };
     session.talk(wire).await;
+    let metrics = Arc::clone(&session.site.dispatch.metrics);
+    measure::closed(&metrics, session.opened.as_ref(), &session.mailbox, session.ending);
     if let Some(opened) = session.opened.take() {
         if session.site.lifecycle.is_ending() {
             session.site.dispatch.registry.remove(opened.peer.session);

@@ -1,16 +1,16 @@
 //! What a peer asks: before its session is open, only to open it; then anything, in the order received.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Moment};
 
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::wire::Wire;
-use super::{Opened, Session};
+use super::{Opened, Session, measure};
 use crate::auth::Identity;
-use crate::delivery::{Peer, ReplyTo};
+use crate::delivery::{Client, Peer, ReplyTo};
 use crate::directory::{Directory, Group, Seller};
 use crate::model::{AccountId, BuyerKey, Caller, Timestamp};
 use crate::policy::{Method, Scope};
@@ -21,11 +21,12 @@ impl Session {
     /// A text frame: a request, or a batch of them.
     pub(super) async fn receive<S: AsyncRead + AsyncWrite + Unpin>(&mut self, text: &str, wire: &mut Wire<S>) {
         let limits = self.site.settings.protocol;
+        let since = Moment::now();
         match protocol::parse(text, &limits) {
             Incoming::One(request) => {
                 let answered = request.as_ref().map_or(true, |request| request.id.is_some());
                 let slot = answered.then(|| self.slots.one());
-                self.request(request, slot, wire).await;
+                self.request(request, slot, since, wire).await;
             }
             Incoming::Batch(requests) => {
                 let answered = |request: &Result<Request<'_>, Faulty<'_>>| {
@@ -35,7 +36,7 @@ impl Session {
                 let mut slots = self.slots.batch(count).into_iter();
                 for request in requests {
                     let slot = if answered(&request) { slots.next() } else { None };
-                    self.request(request, slot, wire).await;
+                    self.request(request, slot, since, wire).await;
                 }
             }
         }
@@ -45,14 +46,18 @@ impl Session {
         &mut self,
         request: Result<Request<'_>, Faulty<'_>>,
         slot: Option<u32>,
+        since: Moment,
         wire: &mut Wire<S>,
     ) {
         let id = match &request {
             Ok(request) => request.id,
             Err(faulty) => faulty.id,
         };
-        let result = self.judge(request, slot, wire).await;
+        let method = request.as_ref().ok().and_then(|request| Method::parse(&request.method));
+        let result = self.judge(request, slot, since, wire).await;
         if let (Err(error), Some(slot)) = (result, slot) {
+            let method = method.map_or("unknown", Method::name);
+            self.site.dispatch.metrics.answered(method, error.kind().name(), since.elapsed());
             self.answer(slot, protocol::error_reply(id, &error));
         }
     }
@@ -61,9 +66,11 @@ impl Session {
         &mut self,
         request: Result<Request<'_>, Faulty<'_>>,
         slot: Option<u32>,
+        since: Moment,
         wire: &mut Wire<S>,
     ) -> Result<(), RpcError> {
         if let Err(wait) = self.rate.admit(Instant::now()) {
+            self.site.dispatch.metrics.limited("requests_per_second");
             if self.rate.is_hopeless() {
                 self.end(4429, "too many requests");
             }
@@ -77,13 +84,14 @@ impl Session {
         }
         let method = method.ok_or_else(RpcError::method_not_found)?;
         let call = protocol::parse_call(method, request.params, &self.site.settings.protocol)?;
-        let to = request.id.zip(slot).map(|(id, slot)| self.reply_to(id, slot, method));
+        self.site.dispatch.metrics.parse.observe(since.elapsed());
+        let to = request.id.zip(slot).map(|(id, slot)| self.reply_to(id, slot, method, since));
         self.take(method, call, to, wire).await
     }
 
-    fn reply_to(&self, id: &RawValue, slot: u32, method: Method) -> ReplyTo {
+    fn reply_to(&self, id: &RawValue, slot: u32, method: Method, since: Moment) -> ReplyTo {
         let class = self.opened.as_ref().map_or(Class::Buyer, |opened| opened.peer.class());
-        ReplyTo { mailbox: Arc::clone(&self.mailbox), slot, id: id.to_owned(), method, class }
+        ReplyTo { mailbox: Arc::clone(&self.mailbox), slot, id: id.to_owned(), method, class, since }
     }
 
     async fn take<S: AsyncRead + AsyncWrite + Unpin>(
@@ -117,7 +125,7 @@ impl Session {
 
     fn reply(&self, to: Option<ReplyTo>, text: impl FnOnce(&ReplyTo) -> tokio_tungstenite::tungstenite::Utf8Bytes) {
         if let Some(to) = to {
-            self.answer(to.slot, text(&to));
+            to.answer(&self.site.dispatch.metrics, "ok", text(&to));
         }
     }
 
@@ -151,7 +159,7 @@ impl Session {
             mailbox: Arc::clone(&self.mailbox),
             ip: Some(self.ip),
             since: now,
-            client: open.client.map(|client| client.name.as_str().into()),
+            client: open.client.map(|client| Client { name: client.name.into(), version: client.version.into() }),
         });
         let profile = Arc::new(profile(&identity));
         let shown = self.identity(&identity);
@@ -174,6 +182,7 @@ impl Session {
             self.slots.opens(to.slot);
         }
         self.site.dispatch.open(&peer, open.status, to, made).await?;
+        measure::opened(&self.site.dispatch.metrics, &peer.caller);
         self.opened = Some(Opened { peer, profile, _stay: stay });
         self.timers.opened(identity.expires_at, self.site.dispatch.clock.now());
         Ok(())
@@ -190,7 +199,10 @@ impl Session {
             }
             let directory = self.site.dispatch.table.directory();
             let seller = directory.entries.get(visitor.shop.as_str()).ok_or_else(RpcError::not_found)?;
-            self.site.visitors.admit(self.ip, Instant::now()).map_err(limited)?;
+            self.site.visitors.admit(self.ip, Instant::now()).map_err(|wait| {
+                self.site.dispatch.metrics.limited("visitors");
+                limited(wait)
+            })?;
             let now = self.site.dispatch.clock.now();
             let visitor = self.site.keys.visitor(seller, now);
             let (token, identity) = visitor.map_err(|_| RpcError::unauthenticated("no visitor can be let in now"))?;

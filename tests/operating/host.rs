@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fenliu::auth::{self, Claims, Keys, Role};
@@ -128,6 +128,7 @@ impl Drop for Host {
 pub struct Process {
     pub address: SocketAddr,
     pub admin: SocketAddr,
+    admin_name: String,
     child: Child,
     folder: tempfile::TempDir,
 }
@@ -149,8 +150,27 @@ impl Process {
         let said = lines.by_ref().map(Result::unwrap).find(|line| line.contains(" listens on ")).unwrap();
         std::thread::spawn(move || lines.for_each(drop));
         let mut words = said.split([' ', '(', ')']).filter_map(|word| word.parse::<SocketAddr>().ok());
-        let (address, admin) = (words.next().unwrap(), words.next().unwrap());
-        Self { address, admin, child, folder }
+        let address = words.next().unwrap();
+        let admin = words.next().unwrap_or(address);
+        let (_, name) = said.split_once("(admin ").unwrap();
+        let admin_name = name.split(')').next().unwrap().to_owned();
+        Self { address, admin, admin_name, child, folder }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs the program beside it, with the same settings but for its ports.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fenliu"));
+        command.args(arguments).current_dir(self.folder.path());
+        command.env("FENLIU__SERVER__ADMIN_LISTEN", &self.admin_name);
+        command
     }
 
     pub fn signal(&self, name: &str) {

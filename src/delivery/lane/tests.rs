@@ -81,6 +81,7 @@ fn reply_to(peer: &Peer) -> ReplyTo {
         id: RawValue::from_string("7".into()).unwrap(),
         method: Method::MessageSend,
         class: Class::Staff,
+        since: std::time::Instant::now(),
     }
 }
 

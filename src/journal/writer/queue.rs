@@ -117,6 +117,10 @@ impl Queued {
         self.queue.lock().last
     }
 
+    pub(super) fn settled(&self) -> Position {
+        *self.settled.borrow()
+    }
+
     pub(super) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
     }

@@ -41,7 +41,9 @@ impl Domain {
                 self.forget_lost(id);
             }
             State::Offered | State::Active => {
-                state.counted -= u32::from(conversation.counted && conversation.state == State::Offered);
+                let offered = conversation.state == State::Offered;
+                state.offered -= u32::from(offered);
+                state.counted -= u32::from(conversation.counted && offered);
                 let agent = conversation.agent.as_ref().and_then(|account| self.agent_of(account));
                 if let Some(agent) = agent {
                     let through = self.held_through(agent, at, conversation);
@@ -97,14 +99,17 @@ impl Domain {
                 self.remember_lost(id);
             }
             State::Offered | State::Active => {
-                let counted = conversation.counted && conversation.state == State::Offered;
+                let offered = conversation.state == State::Offered;
+                let counted = conversation.counted && offered;
                 let agent = conversation.agent.as_ref().and_then(|account| self.agent_of(account));
                 if let Some(agent) = agent {
                     let through = self.held_through(agent, at, conversation);
                     self.agents[agent].holds.insert(id);
                     self.take_slot(agent, at, through);
                 }
-                self.desks[at].groups[group].counted += u32::from(counted);
+                let state = &mut self.desks[at].groups[group];
+                state.counted += u32::from(counted);
+                state.offered += u32::from(offered);
                 self.remember_lost(id);
             }
             State::Closed => {}

@@ -1,6 +1,7 @@
 //! Who may ask at the admin listener: no browser, nobody who means another host, and from elsewhere only an operator.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -9,6 +10,9 @@ use crate::auth::Keys;
 use crate::model::{Caller, Timestamp};
 use crate::server::client;
 use crate::server::reply::{Reply, plain};
+
+/// Whoever comes in without a token, as the audit log calls them.
+const LOCAL: &str = "local";
 
 /// How an admin connection came in.
 #[derive(Clone, Copy, Debug)]
@@ -41,22 +45,30 @@ impl Way {
     }
 }
 
-/// Refuses who may not ask. `keys` are not there before the daemon has started.
-pub(super) fn refuse(way: Way, headers: &HeaderMap, keys: Option<&Keys>, now: Timestamp) -> Option<Reply> {
+/// Who asks.
+///
+/// # Errors
+/// The refusal of one who may not. `keys` are not there before the daemon has started.
+pub(super) fn admit(
+    way: Way,
+    headers: &HeaderMap,
+    keys: Option<&Keys>,
+    now: Timestamp,
+) -> Result<Arc<str>, Box<Reply>> {
     let meant = client::is_loopback_host(headers) || client::host(headers).is_some_and(|host| way.is_own(host));
     if !client::is_no_browser(headers) || !meant {
-        return Some(plain(StatusCode::FORBIDDEN, "this is not for browsers, and for no other host\n"));
+        return Err(Box::new(plain(StatusCode::FORBIDDEN, "this is not for browsers, and for no other host\n")));
     }
     if way.is_local() {
-        return None;
+        return Ok(LOCAL.into());
     }
     let identity = client::bearer(headers).and_then(|token| keys?.verify(token, now).ok());
-    if identity.is_some_and(|identity| matches!(identity.caller, Caller::Operator { .. })) {
-        return None;
+    if let Some(Caller::Operator { sub }) = identity.map(|identity| identity.caller) {
+        return Ok(sub);
     }
     let mut reply = plain(StatusCode::UNAUTHORIZED, "expected the token of an operator\n");
     reply.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    Some(reply)
+    Err(Box::new(reply))
 }
 
 #[cfg(test)]
@@ -78,7 +90,7 @@ mod tests {
     }
 
     fn status(way: Way, pairs: &[(&'static str, &str)]) -> Option<StatusCode> {
-        refuse(way, &headers(pairs), None, NOW).map(|reply| reply.status())
+        admit(way, &headers(pairs), None, NOW).err().map(|reply| reply.status())
     }
 
     #[test]
@@ -115,7 +127,7 @@ mod tests {
         let asked = |bearer: Option<&str>| {
             let mut pairs = vec![("host", "10.0.0.5:8081")];
             pairs.extend(bearer.map(|bearer| ("authorization", bearer)));
-            refuse(tcp("10.0.0.5:8081"), &headers(&pairs), Some(&keys), NOW).map(|reply| reply.status())
+            admit(tcp("10.0.0.5:8081"), &headers(&pairs), Some(&keys), NOW).err().map(|reply| reply.status())
         };
 
         assert_eq!(asked(Some(&token(Role::Operator))), None);
