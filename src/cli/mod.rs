@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod check;
 mod config;
+mod ctl;
 mod explain;
 mod load;
 pub mod output;
@@ -51,6 +52,8 @@ enum Command {
     Token(token::Args),
     /// Drive a daemon over real sockets and say how it did
     Load(load::Args),
+    /// Ask a running daemon, or tell it what to do
+    Ctl(ctl::Args),
     /// Print the settings: their defaults, their schema, their names, their values
     #[command(subcommand)]
     Config(config::What),
@@ -80,6 +83,7 @@ fn carry_out(Cli { globals, command }: Cli) -> anyhow::Result<ExitCode> {
         Command::Explain(args) => explain::run(&args, &globals),
         Command::Simulate(args) => simulate::run(&args, &globals),
         Command::Config(what) => config::run(what, &globals),
+        Command::Ctl(args) => ctl::run(&args, &globals),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "fenliu", &mut script);
