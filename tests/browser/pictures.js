@@ -79,6 +79,13 @@ const writes = (page, name, body) =>
     { id: sub(name), body },
   );
 
+async function sendCard(page, kind, fields) {
+  await page.getByRole("button", { name: "Send a card" }).click();
+  await page.getByRole("menuitem", { name: kind }).click();
+  for (const [label, value] of Object.entries(fields)) await page.getByRole("dialog").getByLabel(label).fill(value);
+  await page.getByRole("dialog").getByRole("button", { name: "Send" }).click();
+}
+
 const front = await person();
 await front.goto(daemon.url);
 await front.getByRole("link", { name: /Mei/ }).first().waitFor();
@@ -109,6 +116,12 @@ await picture(mei, "console-away");
 const wen = await agent("wen");
 await wen.getByRole("button", { name: "Go online" }).click();
 await picture(wen, "console-empty");
+await wen.getByRole("tab", { name: /Queue/ }).click();
+await wen.getByRole("option").first().click();
+await picture(wen, "console-left-messages");
+await wen.keyboard.press("Escape");
+await wen.keyboard.press("Escape");
+await wen.getByRole("tab", { name: /Mine/ }).click();
 await mei.getByRole("button", { name: "Go online" }).click();
 await mei.getByRole("option").first().waitFor();
 
@@ -202,6 +215,27 @@ await say(queued, "Which tea would you take for the evening?");
 await queued.locator(".state").waitFor();
 await picture(queued, "buyer-queued");
 
+const jun = await agent("jun");
+await jun.getByRole("button", { name: "Go online" }).click();
+const asking = await person({ viewport: { width: 390, height: 780 } });
+await asking.goto(`${daemon.url}/buyer?shop=shop-1204#token=${tokenOf("钱多多")}`);
+await say(asking, "新款手机什么时候到货？");
+await jun.locator(".offer").waitFor();
+await picture(jun, "console-offer");
+await jun.keyboard.press("a");
+await jun.locator(".thread-head", { hasText: "钱多多" }).waitFor();
+await say(jun, "您好！新款下周三到货，现在可以预订。");
+await sendCard(jun, "Product", {
+  Number: "phone-15",
+  Title: "皓月 15 Pro 256 GB",
+  Price: "¥ 4,999",
+  "Address (https)": "https://haoyue.example/p/15",
+});
+await say(asking, "好的，预订要付定金吗？");
+await say(jun, "需要 100 元定金，到货后抵扣。");
+await jun.getByRole("combobox").pressSequentially("另");
+await asking.locator(".log .typing").waitFor();
+await picture(asking, "buyer-answered");
 const ann = await agent("ann");
 await ann.getByRole("button", { name: "Go online" }).click();
 await ann.waitForTimeout(500);
