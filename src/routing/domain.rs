@@ -15,6 +15,7 @@ mod presence;
 mod route;
 mod select;
 mod show;
+mod talk;
 mod tally;
 mod tell;
 mod tick;
