@@ -55,6 +55,20 @@ export function widget(world) {
       );
     },
 
+    "the shop is asked for another token before the first runs out": async () => {
+      const soon = Math.floor(Date.now() / 1000) + 63;
+      const first = daemon.sign({ role: "buyer", sub: "lou", name: "Lou", exp: soon });
+      const second = daemon.sign({ role: "buyer", sub: "lou", name: "Lou" });
+      const give = `async () => (window.asked = (window.asked ?? 0) + 1) === 1 ? "${first}" : "${second}"`;
+      const page = await shop({}, `window.fenliuSettings = { token: ${give} }`);
+      const frames = [];
+      page.on("websocket", (socket) => socket.on("framesent", ({ payload }) => frames.push(payload)));
+      await page.evaluate(() => window.fenliu.open());
+      await page.waitForFunction(() => window.asked >= 2);
+      await until(() => frames.some((text) => text.includes("session.refresh")), "the session is not renewed");
+      expect(frames.filter((text) => text.includes("session.open")).length === 1, "the session was opened anew");
+    },
+
     "Escape puts the chat away, and the focus goes back to the bubble": async () => {
       const page = await shop();
       await page.evaluate(() => window.fenliu.open());
