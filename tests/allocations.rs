@@ -1,5 +1,5 @@
-//! How often the daemon asks for memory to relay one message, from the frame it reads to the frames it writes. It does
-//! not depend on the machine or its mood, so it is a limit and no measurement.
+//! How often the daemon asks for memory to relay one message, from the frame it reads to the frames it writes, and what
+//! a silent session holds. It does not depend on the machine or its mood, so these are limits and no measurements.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 #![allow(unsafe_code, reason = "an allocator that counts is one")]
 
@@ -9,44 +9,57 @@ mod relay;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use fenliu::config::settings::StoreKind;
 use relay::{Relay, message};
 
 /// The most for one message, of which what is kept of it (its body, its id, its places in the store) is a part.
 const ALLOCATIONS_MAX: f64 = 18.0;
+/// The most that a session holds which has been opened and is silent.
+const SESSION_BYTES_MAX: i64 = 10 * 1024;
 const MESSAGES: usize = 2000;
+/// Sessions that are opened before and while it is looked.
+const SESSIONS: u32 = 256;
 
 struct Counting;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
+/// Bytes that are held.
+static HELD: AtomicI64 = AtomicI64::new(0);
+
+/// One test at a time counts.
+static ALONE: Mutex<()> = Mutex::new(());
 
 thread_local! {
     static COUNTED: Cell<bool> = const { Cell::new(false) };
 }
 
-fn count() {
+fn count(allocations: u64, bytes: usize, freed: usize) {
     if COUNTED.get() {
-        COUNT.fetch_add(1, Ordering::Relaxed);
+        COUNT.fetch_add(allocations, Ordering::Relaxed);
+        let change = i64::try_from(bytes).unwrap_or(0) - i64::try_from(freed).unwrap_or(0);
+        HELD.fetch_add(change, Ordering::Relaxed);
     }
 }
 
 // SAFETY: everything is the system's; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(1, layout.size(), 0);
         // SAFETY: as the caller promises.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(0, 0, layout.size());
         // SAFETY: as the caller promises.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+        count(1, size, layout.size());
         // SAFETY: as the caller promises.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -57,6 +70,7 @@ static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn a_relayed_message_costs_few_allocations() {
+    let _alone = ALONE.lock();
     let data = tempfile::tempdir().unwrap();
     let daemon = Relay::start(StoreKind::Memory, data.path(), 1, 1, || COUNTED.set(true));
     let mut agent = daemon.agent(0);
@@ -79,4 +93,20 @@ fn a_relayed_message_costs_few_allocations() {
     let each = f64::from(u32::try_from(counted).unwrap()) / f64::from(u32::try_from(MESSAGES).unwrap());
     println!("{each:.2} allocations a message");
     assert!(each <= ALLOCATIONS_MAX, "{each:.2} allocations a message, at most {ALLOCATIONS_MAX}");
+}
+
+#[test]
+fn an_idle_session_holds_few_bytes() {
+    let _alone = ALONE.lock();
+    let data = tempfile::tempdir().unwrap();
+    let daemon = Relay::start(StoreKind::Memory, data.path(), 1, 1, || COUNTED.set(true));
+    let open = |from: u32| -> Vec<_> { (from..from + SESSIONS).map(|number| daemon.buyer(number as usize)).collect() };
+
+    let _first = open(0);
+    let before = HELD.load(Ordering::Relaxed);
+    let _more = open(SESSIONS);
+    let each = (HELD.load(Ordering::Relaxed) - before) / i64::from(SESSIONS);
+
+    println!("{each} bytes a session");
+    assert!(each <= SESSION_BYTES_MAX, "{each} bytes a session, at most {SESSION_BYTES_MAX}");
 }

@@ -114,7 +114,7 @@ impl Dispatch {
             if self.table.domain_of_conversation(conversation).is_some() {
                 continue;
             }
-            let closed = self.closed(peer, conversation, Action::Call(Method::ConversationGet)).await?;
+            let closed = Box::pin(self.closed(peer, conversation, Action::Call(Method::ConversationGet))).await?;
             if let Some(resent) = resent {
                 if !resent.same {
                     return Err(Refusal::ClientIdReused.into());
@@ -129,7 +129,7 @@ impl Dispatch {
                 return Err(Refusal::Closed { open: None }.into());
             }
             let reopen = Reopen { closed, message: message.clone() };
-            match self.act(peer, Command::Reopen(Box::new(reopen)), to).await? {
+            match Box::pin(self.act(peer, Command::Reopen(Box::new(reopen)), to)).await? {
                 Answer::Stale => {}
                 answer => return Ok(answer),
             }

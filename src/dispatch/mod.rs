@@ -136,8 +136,23 @@ impl Dispatch {
         };
         policy::permit_role(&peer.caller, action)?;
         match call {
-            Call::Start(start) => self.start(peer, profile, start, to).await,
             Call::Send { conversation, message } => self.send(peer, conversation, message, to).await,
+            // A silent session has room for what is asked most; what is asked rarely makes its own.
+            call => Box::pin(self.begin_other(peer, profile, action, call, to)).await,
+        }
+    }
+
+    /// Begins anything but a message.
+    async fn begin_other(
+        &self,
+        peer: &Arc<Peer>,
+        profile: &Arc<Profile>,
+        action: Action,
+        call: Call,
+        to: &mut Option<ReplyTo>,
+    ) -> Result<Answer, Refused> {
+        match call {
+            Call::Start(start) => self.start(peer, profile, start, to).await,
             Call::Rate { conversation, rating } => self.rate(peer, conversation, rating, to).await,
             Call::History { conversation, range, limit } => self.history(peer, conversation, range, limit).await,
             Call::Get { conversation } => {
@@ -238,7 +253,7 @@ impl Dispatch {
             Err(command) => return Ok(Answer::Moved(Box::new(command))),
         };
         if more {
-            self.go_on(domain).await;
+            Box::pin(self.go_on(domain)).await;
         }
         Ok(if stale { Answer::Stale } else { Answer::Acted })
     }

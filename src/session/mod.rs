@@ -149,7 +149,7 @@ where
         if session.site.lifecycle.is_ending() {
             session.site.dispatch.registry.remove(opened.peer.session);
         } else {
-            session.site.dispatch.leave(&opened.peer).await;
+            Box::pin(session.site.dispatch.leave(&opened.peer)).await;
         }
     }
 }
@@ -175,7 +175,7 @@ impl Session {
                 heard = wire.read(), if reads => match heard {
                     None => return,
                     Some(heard) => if !self.hear(heard, &mut wire).await {
-                        return wire.farewell().await;
+                        return Box::pin(wire.farewell()).await;
                     },
                 },
                 () = &mut closing, if !told => {
@@ -189,7 +189,7 @@ impl Session {
             }
             self.take_mail(&mut wire);
             if let Some(end) = self.ending.filter(|_| self.slots.open() == 0) {
-                return wire.close(end, &mailbox).await;
+                return Box::pin(wire.close(end, &mailbox)).await;
             }
             if !wire.write(&mailbox).await {
                 return;

@@ -102,7 +102,7 @@ impl Session {
         wire: &mut Wire<S>,
     ) -> Result<(), RpcError> {
         match call {
-            Call::Open(open) => return self.open(open, to).await,
+            Call::Open(open) => return Box::pin(self.open(open, to)).await,
             Call::Discover => self.reply(to, |to| protocol::raw(&to.id, protocol::document())),
             Call::Ping => {
                 let now = self.site.dispatch.clock.now();
