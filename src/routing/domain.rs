@@ -244,6 +244,8 @@ pub struct Domain {
     /// The last time at which somebody was given a conversation or ended one: no two are equal, so that who is due
     /// first is never in doubt.
     last_time: Timestamp,
+    /// After a start: what of conversations fell due before the first time acts at the second.
+    held: Option<(Timestamp, Timestamp)>,
     /// The key of all hashes of client ids: the whole table's, since conversations move between domains.
     hasher: std::hash::RandomState,
 }

@@ -44,7 +44,7 @@ impl<'a> Run<'a> {
         let _ = writeln!(self.log, "{} {step:?}", self.now);
         match step {
             Step::Wait { tenths } => return self.wait(Duration::from_millis(tenths * 100)),
-            Step::Restart => return self.restart(),
+            Step::Restart { seconds } => return self.restart(Duration::from_secs(seconds)),
             _ => {}
         }
         self.now = self.now + Duration::from_micros(self.next_id as u64 % 3);
@@ -291,7 +291,9 @@ impl<'a> Run<'a> {
         Err(format!("at {} something stays due: {:?}", self.now, self.real.table.next_deadline()))
     }
 
-    fn restart(&mut self) -> Result<(), String> {
+    /// The process ends; so long after another begins.
+    fn restart(&mut self, after: Duration) -> Result<(), String> {
+        self.now = self.now + after;
         self.sessions.clear();
         self.real = Real::new(&self.world.directory, self.real.store.clone(), self.now);
         let store = &self.real.store.open;

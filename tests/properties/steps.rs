@@ -23,7 +23,7 @@ pub enum Step {
     BuyerPresence { buyer: usize, online: bool },
     Reopen { at: usize },
     Wait { tenths: u64 },
-    Restart,
+    Restart { seconds: u64 },
 }
 
 /// Some steps of a seed.
@@ -63,6 +63,6 @@ fn step(random: &mut Random) -> Step {
         81..84 => Step::BuyerPresence { buyer: at, online: flag },
         84..87 => Step::Reopen { at },
         87..99 => Step::Wait { tenths: [10, 10, 50, 100, 37, 200, 450, 3_000][other % 8] },
-        _ => Step::Restart,
+        _ => Step::Restart { seconds: [0, 5, 40, 400][other % 4] },
     }
 }

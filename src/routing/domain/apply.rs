@@ -219,9 +219,7 @@ impl Domain {
         });
         self.mark_due(id, at);
         self.look_again(id);
-        if exclude.is_some() {
-            self.work.rounds.insert(id);
-        }
+        self.work.rounds.insert(id);
     }
 
     fn queued(&mut self, id: ConversationId, group: &crate::model::GroupId, requeue: &Requeue, at: Timestamp) {
@@ -258,9 +256,7 @@ impl Domain {
         self.mark_due(id, at);
         self.link(id);
         self.work.look.insert(id);
-        if !requeue.exclude.is_empty() {
-            self.work.rounds.insert(id);
-        }
+        self.work.rounds.insert(id);
     }
 
     fn regrouped(&mut self, id: ConversationId, group: &crate::model::GroupId, at: Timestamp) {

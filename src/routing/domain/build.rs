@@ -38,6 +38,7 @@ impl Domain {
             deadlines: Deadlines::default(),
             work: Work::default(),
             last_time: Timestamp::ZERO,
+            held: None,
             hasher: hasher.clone(),
         };
         domain.add_agents(plan);

@@ -28,6 +28,8 @@ pub(in crate::routing) struct Parts {
 pub(in crate::routing) struct Live {
     /// Whether the process went on: nobody is in grace because of it, no offer is withdrawn.
     pub(in crate::routing) running: bool,
+    /// What fell due before the first time acts at the second.
+    pub(super) held: Option<(Timestamp, Timestamp)>,
     pub(super) entries: HashMap<ConversationId, Entry>,
     pub(super) sessions: HashMap<AccountId, (Vec<SessionId>, Option<Timestamp>)>,
     pub(super) wrap_ups: Vec<(AccountId, SellerId, Option<GroupId>, Timestamp)>,
@@ -50,6 +52,7 @@ impl Parts {
         self.groups.extend(other.groups);
         let live = &mut self.live;
         live.running |= other.live.running;
+        live.held = live.held.max(other.live.held);
         live.entries.extend(other.live.entries);
         live.sessions.extend(other.live.sessions);
         live.wrap_ups.extend(other.live.wrap_ups);
@@ -63,7 +66,10 @@ impl Parts {
         seller: impl Fn(&SellerId) -> Option<usize>,
         agent: impl Fn(&AccountId) -> Option<usize>,
     ) -> Vec<Self> {
-        let empty = Self { live: Live { running: self.live.running, ..Live::default() }, ..Self::default() };
+        let empty = Self {
+            live: Live { running: self.live.running, held: self.live.held, ..Live::default() },
+            ..Self::default()
+        };
         let mut dealt = vec![empty; shares + 1];
         let of_seller = |id: &SellerId| seller(id).unwrap_or(shares);
         let of_agent = |id: &AccountId| agent(id).unwrap_or(shares);
@@ -116,7 +122,7 @@ impl Parts {
 impl Domain {
     /// What another domain can be built from: everything but what the snapshot says.
     pub(in crate::routing) fn parts(&self) -> Parts {
-        let mut parts = Parts { live: Live { running: true, ..Live::default() }, ..Parts::default() };
+        let mut parts = Parts { live: Live { running: true, held: self.held, ..Live::default() }, ..Parts::default() };
         for (at, desk) in self.desks.iter().enumerate() {
             parts.groups.extend((0..desk.groups.len()).map(|group| self.group_row(at, group)));
             let durations = desk.groups.iter().zip(&desk.seller.groups);
@@ -188,6 +194,7 @@ impl Domain {
 
     pub(super) fn restore_live(&mut self, live: &Live, now: Timestamp) {
         let grace = now + self.settings.presence_grace;
+        self.held = if live.running { live.held } else { Some((now, grace)) };
         for agent in &mut self.agents {
             match live.sessions.get(&agent.account) {
                 Some((sessions, grace_until)) => {

@@ -304,11 +304,13 @@ impl Domain {
                 let overflow = steps.map(|(_, step)| conversation.waiting_since + step.after);
                 let waits = [conversation.recent_until, conversation.pause_until];
                 let ends = if conversation.state == State::Queued { self.ends(entry) } else { [None, None] };
-                overflow.chain(ends.into_iter().chain(waits).flatten()).min()
+                let waits = waits.into_iter().flatten().map(|at| self.acts(at));
+                overflow.chain(ends.into_iter().flatten()).chain(waits).min()
             }
             State::Offered => {
                 let gone = self.ends(entry)[0].filter(|_| conversation.left.is_none());
-                [conversation.offer_until, conversation.pause_until, gone].into_iter().flatten().min()
+                let pause = conversation.pause_until.map(|at| self.acts(at));
+                [conversation.offer_until, pause, gone].into_iter().flatten().min()
             }
             State::Active => {
                 let assigned = conversation.assigned_at.unwrap_or(conversation.started_at);
@@ -321,7 +323,8 @@ impl Domain {
                 let idle = conversation.tail.last_wrote.max(assigned) + group.close_idle;
                 let gone = conversation.buyer_gone_since.filter(|_| !entry.gone_told);
                 let gone = gone.map(|gone| gone + group.buyer_gone_after);
-                [Some(idle), warning, overdue, unanswered, gone].into_iter().flatten().min()
+                let due = [Some(idle), warning, overdue, unanswered, gone];
+                due.into_iter().flatten().map(|at| self.acts(at)).min()
             }
             State::Closed => None,
         }
@@ -331,7 +334,15 @@ impl Domain {
     pub(super) fn ends(&self, entry: &Entry) -> [Option<Timestamp>; 2] {
         let (group, since) = (self.desks[entry.desk].config(entry.group), entry.conversation.waiting_since);
         let gone = entry.conversation.buyer_gone_since.map(|gone| gone.max(since) + group.abandon_after);
-        [gone, group.max_wait.map(|wait| since + wait)]
+        [gone, group.max_wait.map(|wait| since + wait)].map(|at| at.map(|at| self.acts(at)))
+    }
+
+    /// When a deadline acts: one that fell due while nobody ran, when the grace of the start is over.
+    pub(super) fn acts(&self, at: Timestamp) -> Timestamp {
+        match self.held {
+            Some((start, until)) if at <= start => until,
+            _ => at,
+        }
     }
 
     /// The row of a group's rotation.

@@ -50,10 +50,8 @@ impl Domain {
                 return Some(vec![change]);
             }
         }
-        while let Some(id) = self.work.withdraw.pop() {
-            if self.conversations.get(&id).is_some_and(|entry| entry.conversation.state == State::Offered) {
-                return Some(vec![self.end_offer(id, OfferEnd::Withdrawn, None, now)]);
-            }
+        if let Some(change) = self.next_withdrawal(now) {
+            return Some(vec![change]);
         }
         while let Some((id, agent)) = self.work.readmit.pop() {
             let lost = self.conversations.get(&id).and_then(|entry| entry.conversation.exclusion(&agent));
@@ -70,6 +68,16 @@ impl Domain {
                     self.conversations.get(&id).map(|entry| self.desks[entry.desk].config(entry.group).offer_timeout);
                 let event = Event::RoundEnded { conversation: id, pause_until: after.map(|after| now + after) };
                 return Some(vec![Change::new(event, Cause::OfferDeclined)]);
+            }
+        }
+        None
+    }
+
+    /// An offer that has to be withdrawn.
+    pub(super) fn next_withdrawal(&mut self, now: Timestamp) -> Option<Change> {
+        while let Some(id) = self.work.withdraw.pop() {
+            if self.conversations.get(&id).is_some_and(|entry| entry.conversation.state == State::Offered) {
+                return Some(self.end_offer(id, OfferEnd::Withdrawn, None, now));
             }
         }
         None

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Actor, Cause, Change, Domain, Entry, Run};
-use crate::model::{AccountId, ConversationId, Sender, State, Timestamp, Visibility};
+use crate::model::{AccountId, ConversationId, SellerId, Sender, State, Timestamp, Visibility};
 use crate::routing::deadline::Due;
 use crate::routing::event::Event;
 use crate::routing::view::{Notice, OfferEnd, Outgoing, Recipient, View};
@@ -45,7 +45,10 @@ impl Domain {
             | Event::Read { .. } => {}
             Event::Reopened { conversation, .. } => {
                 let by = crate::routing::By::Buyer;
-                self.tell_view(conversation.id, true, now, run, |view| Notice::Reopened { view, by });
+                // Its side of the seller's is who held it last, whoever will have it now.
+                let last = conversation.held.last().filter(|last| self.is_in_force(last, &conversation.seller, now));
+                let last = last.cloned().map(Recipient::Staff);
+                self.tell_view(conversation.id, last, now, run, |view| Notice::Reopened { view, by });
                 self.tell_last_holder(conversation.id, now, run);
             }
             Event::Messaged { message } => self.tell_message(message, run),
@@ -71,7 +74,8 @@ impl Domain {
                     self.tell_offer_end(*conversation, before.agent, OfferEnd::Withdrawn, run);
                 }
                 let reason = reason.clone();
-                self.tell_view(*conversation, true, now, run, |view| Notice::Closed { view, by: *by, reason });
+                let owner = self.owner_of(*conversation);
+                self.tell_view(*conversation, owner, now, run, |view| Notice::Closed { view, by: *by, reason });
                 let desk = self.conversations.get(conversation).map(|entry| entry.desk);
                 self.forget(*conversation, run);
                 if let Some(desk) = desk {
@@ -133,16 +137,14 @@ impl Domain {
     fn tell_view(
         &self,
         id: ConversationId,
-        with_owner: bool,
+        agent: Option<Recipient>,
         now: Timestamp,
         run: &mut Run,
         notice: impl FnOnce(Arc<View>) -> Notice,
     ) {
         let Some(entry) = self.conversations.get(&id) else { return };
         let mut to = vec![buyer(entry)];
-        if with_owner {
-            to.extend(entry.conversation.agent.clone().map(Recipient::Staff));
-        }
+        to.extend(agent);
         to.extend(entry.watchers.iter().cloned().map(Recipient::Staff));
         self.to(entry, to, notice(self.view(entry, now)), run);
     }
@@ -155,6 +157,16 @@ impl Domain {
         if post.is_some_and(|post| now < post.in_force_until) {
             tell_reopened_to(id, holder, run);
         }
+    }
+
+    fn owner_of(&self, id: ConversationId) -> Option<Recipient> {
+        self.conversations.get(&id)?.conversation.agent.clone().map(Recipient::Staff)
+    }
+
+    fn is_in_force(&self, account: &AccountId, seller: &SellerId, now: Timestamp) -> bool {
+        let post = self.agent_of(account).zip(self.desk_at.get(seller));
+        let post = post.and_then(|(agent, desk)| self.agents[agent].post(*desk));
+        post.is_some_and(|post| now < post.in_force_until)
     }
 
     fn tell_offer_end(&self, id: ConversationId, agent: Option<AccountId>, why: OfferEnd, run: &mut Run) {
@@ -180,7 +192,8 @@ impl Domain {
             tell_reopened_to(id, owner, run);
         }
         let (cause, note) = (change.cause, change.note.clone());
-        self.tell_view(id, true, now, run, |view| Notice::Assigned { view, cause, note });
+        let owner = self.owner_of(id);
+        self.tell_view(id, owner, now, run, |view| Notice::Assigned { view, cause, note });
         self.tell_queue_moved(desk, now);
     }
 

@@ -19,6 +19,10 @@ const DUE: usize = 256;
 impl Domain {
     /// Everything that is due by now acts.
     pub(super) fn tick(&mut self, now: Timestamp, run: &mut Run) {
+        // An offer that a start withdraws has not been missed, however long nobody ran.
+        while let Some(change) = self.next_withdrawal(now) {
+            self.happen(change, now, run);
+        }
         for _ in 0..DUE {
             let Some(due) = self.deadlines.pop(now) else { return };
             match due {
@@ -45,7 +49,7 @@ impl Domain {
     fn waiting_due(&mut self, id: ConversationId, now: Timestamp, run: &mut Run) {
         let entry = &self.conversations[&id];
         let conversation = &entry.conversation;
-        let past = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        let past = |at: Option<Timestamp>| at.is_some_and(|at| self.acts(at) <= now);
         let (recent, pause) = (past(conversation.recent_until), past(conversation.pause_until));
         let ends = self.has_waited(entry, now).filter(|_| conversation.state == State::Queued);
         if let Some((reason, cause)) = ends {
@@ -70,7 +74,7 @@ impl Domain {
     }
 
     fn offer_due(&mut self, id: ConversationId, now: Timestamp, run: &mut Run) {
-        if self.conversations[&id].conversation.pause_until.is_some_and(|until| until <= now) {
+        if self.conversations[&id].conversation.pause_until.is_some_and(|until| self.acts(until) <= now) {
             let event = Event::RoundEnded { conversation: id, pause_until: None };
             self.happen(Change::new(event, Cause::OfferTimeout), now, run);
         }
@@ -109,21 +113,22 @@ impl Domain {
         let entry = &self.conversations[&id];
         let (config, conversation) = (self.desks[entry.desk].config(entry.group), &entry.conversation);
         let assigned = conversation.assigned_at.unwrap_or(conversation.started_at);
-        if conversation.tail.last_wrote.max(assigned) + config.close_idle <= now {
+        let past = |at: Timestamp| self.acts(at) <= now;
+        if past(conversation.tail.last_wrote.max(assigned) + config.close_idle) {
             let event = Event::Closed { conversation: id, by: By::Idle, reason: Some("idle".into()), at: now };
             self.happen(Change::new(event, Cause::Start), now, run);
             return;
         }
-        let gone = conversation.buyer_gone_since.filter(|gone| *gone + config.buyer_gone_after <= now);
+        let gone = conversation.buyer_gone_since.filter(|gone| past(*gone + config.buyer_gone_after));
         let late = conversation.tail.unanswered_since.map(|since| since.max(assigned));
         let level = late.and_then(|late| {
-            if late + config.reply_within <= now {
+            if past(late + config.reply_within) {
                 Some(Overdue::Overdue)
             } else {
-                (late + config.overdue_warning <= now).then_some(Overdue::Warning)
+                past(late + config.overdue_warning).then_some(Overdue::Warning)
             }
         });
-        let unanswered = late.zip(config.reassign_unanswered).is_some_and(|(late, after)| late + after <= now);
+        let unanswered = late.zip(config.reassign_unanswered).is_some_and(|(late, after)| past(late + after));
         let told = entry.overdue;
         if let (Some(since), false) = (gone, entry.gone_told) {
             self.tell_buyer_presence(id, false, since, run);
