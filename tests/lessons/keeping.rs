@@ -7,7 +7,7 @@ use fenliu::model::{State, Status};
 use fenliu::routing::Outcome;
 
 use crate::group;
-use crate::shop::shop;
+use crate::shop::{Shop, accounts, seller, shop};
 
 #[test]
 fn p18_a_restart_makes_nobody_unavailable_who_comes_back() {
@@ -62,6 +62,30 @@ fn p26_what_is_not_configured_has_the_documented_value() {
     assert_eq!((group.priority_step, group.spacing), (PriorityStep::Worth(Duration::from_secs(60)), Duration::ZERO));
     assert_eq!(group.buyer_gone_after, Duration::from_secs(10));
     assert!(seller.main_account_fallback);
+}
+
+#[test]
+fn p28_a_reload_resets_nothing_that_did_not_change() {
+    let people = [("mei", 1), ("bo", 1)];
+    let text = |groups: &str| accounts(&people) + &seller("tea", "lin", &people, groups);
+    let all = group("all", &["mei"], "strategy = \"round_robin\"\nmax_wait = \"1h\"\nclose_idle = \"9h\"");
+    let mut shop = Shop::new(&text(&all));
+    shop.online("mei");
+    let (held, first, second) = (shop.start("a"), shop.start("b"), shop.start("c"));
+    shop.wait(30);
+    shop.told.clear();
+
+    shop.reload(&text(&(all + &group("more", &["bo"], ""))));
+
+    assert_eq!((shop.agent(held), shop.held("mei")), (Some("mei"), 1));
+    assert_eq!(shop.view(second).queue.unwrap().position, 2);
+    assert_eq!(shop.told_to("mei"), []);
+    shop.close("mei", held).unwrap();
+    assert_eq!((shop.agent(first), shop.state(second)), (Some("mei"), State::Queued));
+    shop.wait(3_569);
+    assert_eq!(shop.state(second), State::Queued);
+    shop.wait(2);
+    assert_eq!(shop.state(second), State::LeftMessage);
 }
 
 #[test]

@@ -96,6 +96,14 @@ impl Shop {
         self.tick();
     }
 
+    /// Another configuration is taken.
+    pub fn reload(&mut self, text: &str) {
+        let directory = Directory::from_toml(text, self.now).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+        self.directory = Arc::new(directory);
+        self.table.reload(Arc::clone(&self.directory), self.now, |_| {});
+        self.wait(0);
+    }
+
     /// Time passes; everything that comes due acts when it does.
     pub fn wait(&mut self, seconds: u64) {
         let until = self.now + Duration::from_secs(seconds);
@@ -107,8 +115,8 @@ impl Shop {
     }
 
     fn tick(&mut self) {
-        for domain in 0..self.directory.domains.len() {
-            self.run(DomainId(domain as u32), None, None, Command::Tick).unwrap();
+        for domain in self.table.due(self.now) {
+            self.run(domain, None, None, Command::Tick).unwrap();
         }
     }
 

@@ -15,7 +15,8 @@ use fenliu::routing::{
 };
 
 use crate::check;
-use crate::model::{Model, Said};
+use crate::model::Model;
+use crate::model::command::Said;
 use crate::real::{GRACE, Real};
 use crate::steps::Step;
 use crate::world::{BUYERS, START, World};

@@ -26,6 +26,11 @@ impl World {
     pub fn random(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let text = Draft::new(&mut random).write(&mut random);
+        Self::parse(text)
+    }
+
+    /// The world of a configuration.
+    pub fn parse(text: String) -> Self {
         let directory = Directory::from_toml(&text, START).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
         let sellers = directory.sellers.keys().cloned().collect();
         let mut accounts: Vec<_> = directory.domains.iter().flat_map(|domain| domain.agents.clone()).collect();

@@ -109,6 +109,8 @@ impl Parts {
         }
         let gone = |id: &ConversationId| live.entries.get(id).map(|entry| entry.conversation.buyer_gone_since);
         self.conversations = stored.conversations;
+        // What somebody wraps up may be open again.
+        live.wrap_ups.clear();
         for conversation in &mut self.conversations {
             if let Some(gone_since) = gone(&conversation.id) {
                 conversation.buyer_gone_since = gone_since;
@@ -196,13 +198,14 @@ impl Domain {
         let grace = now + self.settings.presence_grace;
         self.held = if live.running { live.held } else { Some((now, grace)) };
         for agent in &mut self.agents {
-            match live.sessions.get(&agent.account) {
-                Some((sessions, grace_until)) => {
-                    agent.sessions.clone_from(sessions);
-                    agent.grace_until = *grace_until;
-                }
-                None if agent.status != Status::Offline => agent.grace_until = Some(grace),
-                None => {}
+            if let Some((sessions, grace_until)) = live.sessions.get(&agent.account) {
+                agent.sessions.clone_from(sessions);
+                agent.grace_until = *grace_until;
+            }
+            // Whoever is said to be there and is not has the time to come back, also if its loss could not be written.
+            let lost = agent.sessions.is_empty() && agent.grace_until.is_none();
+            if lost && agent.status != Status::Offline {
+                agent.grace_until = Some(grace);
             }
         }
         for (account, seller, via, until) in &live.wrap_ups {

@@ -1,7 +1,7 @@
 //! The reference: routing as its documentation says it, slow and plain. One domain: lists, and scans over them.
 //! It shares with the real core the snapshot it reads and the shape of a conversation, and no rule.
 
-mod command;
+pub mod command;
 mod facts;
 mod presence;
 mod select;
@@ -15,8 +15,6 @@ use std::time::Duration;
 use fenliu::directory::{Authorization, Directory, Domain, Group, Seller};
 use fenliu::model::{AccountId, ConversationId, GroupId, SellerId, SessionId, Status, Timestamp};
 use fenliu::routing::Conversation;
-
-pub use command::Said;
 
 /// A slot that stays taken for a while.
 #[derive(Clone, Debug)]

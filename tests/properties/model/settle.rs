@@ -36,7 +36,7 @@ impl Model {
         ids.into_iter().any(|id| self.readmit(id) || self.release(id) || self.time_out(id) || self.end_round(id))
     }
 
-    fn evict(&mut self, id: ConversationId, cause: Cause) {
+    pub fn evict(&mut self, id: ConversationId, cause: Cause) {
         let Some(c) = self.open.get(&id).filter(|c| c.state == State::Active) else { return };
         let why = match cause {
             Cause::AgentLost => Some(Exclusion::Lost),

@@ -85,7 +85,7 @@ impl Model {
         if past(c.tail.last_wrote.max(assigned) + group.close_idle) {
             self.close(id);
         } else if late.zip(group.reassign_unanswered).is_some_and(|(late, after)| past(late + after)) {
-            self.duties.push(Duty::Evict(id, Cause::Unanswered));
+            self.evict(id, Cause::Unanswered);
         }
     }
 

@@ -1,0 +1,122 @@
+//! The table in virtual time, all from a seed: sessions that drop and come back, buyers who go, restarts, commits that
+//! fail, deadlines that are late. A checker of its own says after each step what must not be, and at the end, when the
+//! faults have stopped, that everything that can be served is served.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
+#![allow(dead_code, reason = "parts of the reference are shared with the properties")]
+
+mod checker;
+mod commands;
+#[path = "../properties/model/mod.rs"]
+mod model;
+#[path = "../properties/random.rs"]
+mod random;
+mod run;
+mod store;
+mod threads;
+#[path = "../properties/world.rs"]
+mod world;
+
+use std::fmt::Write as _;
+
+use run::{Run, Size};
+use world::World;
+
+/// Seeds that ever failed, each with what was wrong: they are run first, always.
+const FAILED: &str = include_str!("seeds.txt");
+/// How many commands a seed of a small table has, and one of a big table.
+const SMALL: usize = 1_000;
+const BIG: usize = 20_000;
+
+/// How many commands are run in all: `SIMULATION_COMMANDS`.
+fn commands() -> usize {
+    std::env::var("SIMULATION_COMMANDS").map_or(20_000, |count| count.parse().expect("a number"))
+}
+
+/// Runs a seed: faults, then none.
+fn simulate(seed: u64, size: Size) {
+    let world = match size {
+        Size::Small => World::random(seed),
+        Size::Big => World::parse(big(seed)),
+    };
+    let mut run = Run::new(&world, seed, size);
+    let count = if size == Size::Small { SMALL } else { BIG };
+    for at in 0..count {
+        if let Err(fault) = run.step() {
+            panic!("seed {seed} of a {size:?} table, command {at}: {fault}\n{}\n{}", run.log(), world.text);
+        }
+    }
+    if let Err(fault) = run.come_to_rest() {
+        panic!("seed {seed} of a {size:?} table, at rest: {fault}\n{}\n{}", run.log(), world.text);
+    }
+}
+
+/// Ten sellers, a hundred agents of whom ten serve several sellers, twenty groups.
+fn big(seed: u64) -> String {
+    let mut random = random::Random::new(seed);
+    let mut text = String::new();
+    let mut account = |id: &str| {
+        let _ = writeln!(
+            text,
+            "[[account]]\nid = \"{id}\"\nplatform = \"douyin\"\nkind = \"certified_enterprise\"\ncertified_until = 2036-12-31"
+        );
+    };
+    (0..10).for_each(|seller| account(&format!("m{seller}")));
+    (0..10).for_each(|agent| account(&format!("c{agent}")));
+    for agent in 0..100 {
+        let (id, kind) = if agent < 10 { (format!("c{agent}"), "certified") } else { (format!("a{agent}"), "staff") };
+        let capacity = 1 + random.below(6);
+        let _ = writeln!(text, "[[sub_account]]\nid = \"{id}\"\nkind = \"{kind}\"\ncapacity = {capacity}");
+    }
+    for seller in 0..10 {
+        let _ = writeln!(
+            text,
+            "[[seller]]\nid = \"s{seller}\"\nname = \"S\"\nlicence_name = \"S\"\naccount = \"m{seller}\"\nshop = \"shop{seller}\"\ndefault_group = \"g0\""
+        );
+        let mut people: Vec<String> = (0..10).filter(|_| random.percent(40)).map(|who| format!("c{who}")).collect();
+        people.extend((10..100).filter(|who| who % 10 == seller).map(|who| format!("a{who}")));
+        for who in &people {
+            let _ = writeln!(
+                text,
+                "[[seller.authorization]]\nsub_account = \"{who}\"\nrole = \"lead\"\nscopes = [\"conversation.assign\", \"conversation.exceed\"]"
+            );
+        }
+        for group in 0..2 {
+            let members: Vec<String> =
+                people.iter().filter(|_| random.percent(70)).map(|who| format!("\"{who}\"")).collect();
+            let strategy = random.one(&["least_loaded", "least_active", "longest_idle", "round_robin", "weighted"]);
+            let assignment = random.one(&["auto", "auto", "offer"]);
+            let _ = writeln!(
+                text,
+                "[[seller.group]]\nid = \"g{group}\"\nmembers = [{}]\nstrategy = \"{strategy}\"\nassignment = \"{assignment}\"\n\
+                 overflow = [{{ after = \"20s\", to = \"g{}\" }}]\nmax_wait = \"10m\"\nrecent_agent = \"1h\"",
+                members.join(", "),
+                1 - group
+            );
+        }
+    }
+    text
+}
+
+#[test]
+fn seeds_that_ever_failed_hold() {
+    for line in FAILED.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let mut words = line.split_whitespace();
+        let (size, seed) = (words.next().unwrap(), words.next().unwrap());
+        simulate(seed.parse().unwrap(), if size == "big" { Size::Big } else { Size::Small });
+    }
+}
+
+#[test]
+fn small_tables_hold_after_every_command() {
+    for seed in 0..commands().div_ceil(4 * SMALL) as u64 {
+        simulate(seed, Size::Small);
+    }
+}
+
+#[test]
+fn big_tables_hold() {
+    for seed in 0..(commands() * 3 / 4).div_ceil(BIG) as u64 {
+        simulate(seed, Size::Big);
+    }
+}

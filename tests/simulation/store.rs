@@ -1,0 +1,123 @@
+//! A store that lags behind, and may lose what it has not yet written: as a journal whose commit fails.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use fenliu::model::{AccountId, ConversationId, GroupId, SellerId, State};
+use fenliu::routing::{AgentRow, Batch, Conversation, Event, GroupRow, Recovered, Row};
+
+/// The rows of a table.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    pub open: BTreeMap<ConversationId, Conversation>,
+    pub agents: BTreeMap<AccountId, AgentRow>,
+    pub groups: BTreeMap<(SellerId, GroupId), GroupRow>,
+}
+
+impl Rows {
+    /// Takes the rows of a batch. Says what it closes.
+    pub fn keep(&mut self, rows: &[Row]) -> Vec<Conversation> {
+        let mut closed = Vec::new();
+        for row in rows {
+            match row {
+                Row::Conversation(conversation) if conversation.state == State::Closed => {
+                    self.open.remove(&conversation.id);
+                    closed.push((**conversation).clone());
+                }
+                Row::Conversation(conversation) => {
+                    self.open.insert(conversation.id, (**conversation).clone());
+                }
+                Row::Tail { conversation, rev, first_reply_at, tail } => {
+                    let kept = self.open.get_mut(conversation).expect("a tail belongs to an open conversation");
+                    (kept.rev, kept.first_reply_at, kept.tail) = (*rev, *first_reply_at, *tail);
+                }
+                Row::Agent(agent) => {
+                    self.agents.insert(agent.account.clone(), agent.clone());
+                }
+                Row::Group(group) => {
+                    self.groups.insert((group.seller.clone().unwrap(), group.group.clone().unwrap()), group.clone());
+                }
+            }
+        }
+        closed
+    }
+
+    /// What a table is made of.
+    pub fn recovered(&self) -> Recovered {
+        Recovered {
+            conversations: self.open.values().cloned().collect(),
+            agents: self.agents.values().cloned().collect(),
+            groups: self.groups.values().cloned().collect(),
+        }
+    }
+}
+
+/// The store.
+#[derive(Default)]
+pub struct Store {
+    /// What is written.
+    pub written: Rows,
+    /// What is written when all goes well.
+    pub hoped: Rows,
+    waiting: VecDeque<Batch>,
+    /// The last number of every conversation that a sender was told is kept.
+    pub acknowledged: BTreeMap<ConversationId, u64>,
+    /// Closed conversations that are written, the last ones.
+    pub closed: VecDeque<Conversation>,
+}
+
+impl Store {
+    /// A batch comes in.
+    pub fn send(&mut self, batch: Batch) {
+        self.hoped.keep(&batch.rows);
+        self.waiting.push_back(batch);
+    }
+
+    /// Writes so many batches, at most.
+    pub fn write(&mut self, count: usize) -> Result<(), String> {
+        for _ in 0..count {
+            let Some(batch) = self.waiting.pop_front() else { return Ok(()) };
+            for closed in self.written.keep(&batch.rows) {
+                self.acknowledged.remove(&closed.id);
+                self.closed.push_back(closed);
+            }
+            if self.closed.len() > 64 {
+                self.closed.drain(..32);
+            }
+            self.acknowledge(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// Messages are numbered without gaps.
+    fn acknowledge(&mut self, batch: &Batch) -> Result<(), String> {
+        for event in &batch.events {
+            let Event::Messaged { message } = event else { continue };
+            if !self.written.open.contains_key(&message.conversation) {
+                continue;
+            }
+            let last = self.acknowledged.entry(message.conversation).or_insert(message.seq - 1);
+            if *last + 1 != message.seq {
+                return Err(format!("{} follows {last} in {}", message.seq, message.conversation));
+            }
+            *last = message.seq;
+        }
+        Ok(())
+    }
+
+    /// The commit fails: what is not written is void.
+    pub fn fail(&mut self) {
+        self.waiting.clear();
+        self.hoped = self.written.clone();
+    }
+
+    /// Whether everything acknowledged is in the rows, invariant 6.
+    pub fn holds_what_it_acknowledged(&self) -> Result<(), String> {
+        for (id, seq) in &self.acknowledged {
+            let kept = self.written.open.get(id).map_or(0, |conversation| conversation.tail.last_seq);
+            if kept < *seq {
+                return Err(format!("message {seq} of {id} was acknowledged, {kept} is the last kept"));
+            }
+        }
+        Ok(())
+    }
+}
