@@ -26,7 +26,7 @@ use crate::dispatch::Dispatch;
 use crate::lifecycle::{Drain, Lifecycle};
 use crate::model::Timestamp;
 use crate::routing::Table;
-use crate::server::{Admin, AdminListener, Started};
+use crate::server::{Admin, AdminListener, Started, Tls};
 use crate::session::{self, Site};
 use crate::systemd::Systemd;
 use crate::{protocol, server};
@@ -87,6 +87,13 @@ impl Daemon {
         let admin = Admin::new(life.clone());
         tokio::spawn(server::admin(admin_listener, admin.clone()));
 
+        let tls = match settings.server.tls.as_ref().map(|files| Tls::load(&files.cert, &files.key)).transpose() {
+            Ok(tls) => tls.map(Arc::new),
+            Err(error) => {
+                eprintln!("fenliu: server.tls: {error}");
+                return Ok(None);
+            }
+        };
         let mut store = Store::open(&settings.store).await?;
         let clock = Arc::new(Clock::new(store.recovered.last_time));
         let loaded = read_routing(settings, store.recovered.accepted.as_ref(), clock.now());
@@ -96,8 +103,12 @@ impl Daemon {
         let (writing, sessions) = (store.thread.take(), TaskTracker::new());
         let sqlite = store.sqlite.take();
         let (site, wake) = assemble(settings, loaded, keys, clock, store, life);
+        if let Some(tls) = tls.clone() {
+            site.dispatch.renewals.add("certificate", move || tls.reload().map_err(|error| error.to_string()));
+        }
         tokio::spawn(keep_time(Arc::clone(&site), wake));
-        tokio::spawn(server::public(listener, listener_settings(settings), Arc::clone(&site), sessions.clone()));
+        let public = server::Settings { tls, ..listener_settings(settings) };
+        tokio::spawn(server::public(listener, public, Arc::clone(&site), sessions.clone()));
         if settings.routing.watch {
             tokio::spawn(follow_files(Arc::clone(&site), settings.routing.path.clone()));
         }
@@ -121,7 +132,8 @@ impl Daemon {
         let address = self.address;
         eprintln!("fenliu listens on {address} (admin {admin}) for {sellers} sellers, store in {store}");
         if dev {
-            eprintln!("open http://{address}/ to try it out");
+            let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
+            eprintln!("open {scheme}://{address}/ to try it out");
         }
     }
 
@@ -233,6 +245,7 @@ pub fn assemble(
         clock,
         lifecycle: lifecycle.clone(),
         configuration,
+        renewals: Arc::default(),
         metrics,
         taps,
     };
@@ -253,6 +266,8 @@ pub fn assemble(
         visitors: settings.auth.visitors,
         dev_tokens: settings.auth.dev_tokens,
     };
+    let renewed = Arc::clone(&keys);
+    dispatch.renewals.add("keys", move || renewed.reload().map_err(|error| error.to_string()));
     (Arc::new(Site { dispatch, keys, settings, visitors: session::Visitors::default(), lifecycle }), wake)
 }
 
@@ -269,6 +284,7 @@ fn listener_settings(settings: &Settings) -> server::Settings {
         connections: settings.limits.connections,
         connections_per_ip: settings.limits.connections_per_ip,
         trusted_proxies: settings.limits.trusted_proxies.clone(),
+        tls: None,
     }
 }
 

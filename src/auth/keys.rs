@@ -17,8 +17,8 @@ use crate::model::{AccountId, BuyerKey, Caller, SellerId, Timestamp};
 /// For how long a visitor is known.
 const VISITOR_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// All keys of the server.
-pub struct Keys {
+/// All keys of the server, as they were read.
+pub(super) struct Ring {
     keys: Vec<Key>,
     /// Which one is meant by a token that names none.
     sole: Option<usize>,
@@ -73,13 +73,13 @@ struct Key {
     own: bool,
 }
 
-impl Keys {
+impl Ring {
     /// Reads the keys. Where no key is given, or the server must sign itself and has no secret, one is made and kept
     /// in `data_dir`.
     ///
     /// # Errors
     /// The first key that cannot be had.
-    pub fn load(settings: &Settings, data_dir: &Path) -> Result<Self, KeysError> {
+    pub(super) fn load(settings: &Settings, data_dir: &Path) -> Result<Self, KeysError> {
         provider::install();
         if let Some((_, fault)) = settings.faults().into_iter().next() {
             return Err(KeysError::Settings(fault));
@@ -108,7 +108,7 @@ impl Keys {
     }
 
     /// Which of the files that the settings name cannot be used: the path of the key that names it, and why.
-    pub fn unusable(settings: &Settings) -> Vec<(String, KeysError)> {
+    pub(super) fn unusable(settings: &Settings) -> Vec<(String, KeysError)> {
         let own = settings.hs256_secret_file.as_ref().and_then(|path| secret::read(path).err());
         let own = own.map(|error| ("auth.hs256_secret_file".to_owned(), error));
         let others = settings.keys.iter().enumerate().filter(|(_, key)| key.fault().is_none());
@@ -123,7 +123,7 @@ impl Keys {
     ///
     /// # Errors
     /// Why it is not believed.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, Rejected> {
+    pub(super) fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, Rejected> {
         let (key, claims) = self.signed(token)?;
         let claims = Read(&claims);
         claims.audience()?;
@@ -147,7 +147,7 @@ impl Keys {
     ///
     /// # Errors
     /// There is no such secret.
-    pub fn mint(&self, claims: &Claims) -> Result<String, MintError> {
+    pub(super) fn mint(&self, claims: &Claims) -> Result<String, MintError> {
         let signer = self.signer.as_ref().ok_or(MintError::NoSecret)?;
         let mut header = Header::new(jsonwebtoken::Algorithm::HS256);
         header.kid = Some(OWN_KEY.into());
@@ -159,7 +159,7 @@ impl Keys {
     ///
     /// # Errors
     /// There is no secret to sign with.
-    pub fn visitor(&self, seller: &SellerId, now: Timestamp) -> Result<(String, Identity), MintError> {
+    pub(super) fn visitor(&self, seller: &SellerId, now: Timestamp) -> Result<(String, Identity), MintError> {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|_| MintError::Unsigned)?;
         let sub = format!("v-{}", uuid::Builder::from_random_bytes(id).into_uuid().simple());

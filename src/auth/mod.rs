@@ -2,6 +2,7 @@
 //! What a caller may do is `policy`'s; whether an account exists is the directory's.
 
 mod claims;
+mod held;
 mod keys;
 mod provider;
 mod secret;
@@ -10,7 +11,8 @@ mod settings;
 mod tests;
 
 pub use claims::{Claims, Identity, Rejected};
-pub use keys::{Keys, KeysError, MintError};
+pub use held::Keys;
+pub use keys::{KeysError, MintError};
 pub use settings::{Algorithm, Key, Role, SECRET_BYTES_MIN, Secret, Settings};
 
 /// The name of the server's own key.

@@ -44,6 +44,20 @@ pub struct Server {
     pub admin_listen: Address,
     /// The origins whose pages may connect, besides the daemon's own; `*`: any.
     pub allowed_origins: Vec<String>,
+    /// The certificate with which the public listener speaks TLS; without, it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Tls")]
+    pub tls: Option<Tls>,
+}
+
+/// A certificate and its key, as PEM. They are read again with every reload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The file with the certificate, and those that it stands on.
+    pub cert: PathBuf,
+    /// The file with its private key.
+    pub key: PathBuf,
 }
 
 impl Default for Server {
@@ -52,6 +66,7 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             admin_listen: Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 8081))),
             allowed_origins: Vec::new(),
+            tls: None,
         }
     }
 }

@@ -17,6 +17,30 @@ pub type File = (String, Arc<str>);
 /// Reads the files of the configuration, or says what is wrong with them. It may block.
 pub type ReadFiles = Arc<dyn Fn() -> Result<Vec<File>, Vec<Diagnostic>> + Send + Sync>;
 
+/// What is read anew with the configuration and is no part of it: certificates, keys.
+#[derive(Default)]
+pub struct Renewals {
+    all: parking_lot::Mutex<Vec<(&'static str, Renew)>>,
+}
+
+/// Reads something anew, or says why what was there before stays.
+type Renew = Box<dyn Fn() -> Result<(), String> + Send>;
+
+impl Renewals {
+    /// Adds one, by what it renews.
+    pub fn add(&self, what: &'static str, renew: impl Fn() -> Result<(), String> + Send + 'static) {
+        self.all.lock().push((what, Box::new(renew)));
+    }
+
+    fn run(&self) {
+        for (what, renew) in &*self.all.lock() {
+            if let Err(error) = renew() {
+                tracing::error!(what, error, "what was there before stays");
+            }
+        }
+    }
+}
+
 /// How many changes an audit entry names.
 const AUDITED_CHANGES: usize = 100;
 
@@ -83,6 +107,10 @@ impl Dispatch {
 
     async fn try_reload(&self, by: &str, dry_run: bool) -> Result<Reloaded, RpcError> {
         let _changing = self.configuration.changing.lock().await;
+        if !dry_run {
+            let renewals = Arc::clone(&self.renewals);
+            blocking(move || renewals.run()).await?;
+        }
         let read = Arc::clone(&self.configuration.read);
         let files = blocking(move || read()).await?.map_err(|faults| protocol::refused(&faults))?;
         let unbound = self.configuration.accepted().unbound.clone();

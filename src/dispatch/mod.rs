@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-pub use configuration::{Configuration, File, ReadFiles};
+pub use configuration::{Configuration, File, ReadFiles, Renewals};
 
 use crate::clock::Clock;
 use crate::delivery::{Item, Lanes, Peer, Registry, Reply, ReplyTo, Taps};
@@ -87,6 +87,8 @@ pub struct Dispatch {
     pub lifecycle: Lifecycle,
     /// The routing configuration.
     pub configuration: Configuration,
+    /// What is read anew with it.
+    pub renewals: Arc<Renewals>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Who listens to what happens.

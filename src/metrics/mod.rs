@@ -158,6 +158,7 @@ impl Default for Metrics {
             last_reload_success: Seconds::default(),
             scrape: Mutex::new(Scrape::default()),
         };
+        metrics.begin_at_zero();
         metrics.register();
         metrics
     }
@@ -214,6 +215,26 @@ impl Metrics {
         // A String takes everything that is written to it.
         let _ = encode(&mut text, &scrape.registry);
         if open_metrics { text } else { text::classic(&text) }
+    }
+
+    /// A rate is seen from the first time on only if the figure was there before.
+    fn begin_at_zero(&self) {
+        let limits = ["connections", "connections_per_ip", "requests_per_second", "visitors"];
+        for limit in limits {
+            drop(self.limit_hits.get_or_create(&Limit { limit }));
+        }
+        for reason in ["origin", "subprotocol", "token", "handshake", "connections", "connections_per_ip", "tls"] {
+            drop(self.upgrades_refused.get_or_create(&Reason { reason }));
+        }
+        for reason in ["nobody_online", "queue_full", "timeout", "abandoned", "binding"] {
+            drop(self.queue_overflows.get_or_create(&Reason { reason }));
+        }
+        for code in ["peer", "1000", "1001", "4401", "4408", "4429"] {
+            drop(self.connections_closed.get_or_create(&Closed { code }));
+        }
+        for cause in ["start", "slot_opened", "transfer", "agent_lost"] {
+            drop(self.assignments.get_or_create(&Cause { cause }));
+        }
     }
 
     fn register(&self) {

@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::gate::{Gate, Over, Seat};
 use super::listener::{self, Bounds};
 use super::reply::{self, Reply, json, later, plain};
+use super::tls::Tls;
 use super::{pages, upgrade};
 use crate::metrics::Reason;
 use crate::network::Network;
@@ -33,6 +34,8 @@ pub struct Settings {
     pub connections_per_ip: usize,
     /// Proxies whose word on who asks is believed.
     pub trusted_proxies: Vec<Network>,
+    /// Its certificate, if it speaks TLS.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl Default for Settings {
@@ -44,6 +47,7 @@ impl Default for Settings {
             connections: 200_000,
             connections_per_ip: 0,
             trusted_proxies: Vec::new(),
+            tls: None,
         }
     }
 }
@@ -92,7 +96,19 @@ impl Public {
             let reply = self.route(request, &connection);
             async move { reply }
         };
-        listener::serve(stream, bounds, &self.site.lifecycle, answer).await;
+        let Some(tls) = &self.settings.tls else {
+            return listener::serve(stream, bounds, &self.site.lifecycle, answer).await;
+        };
+        let shaking = tls.acceptor().accept(stream);
+        let stream = if bounds.time.is_zero() {
+            shaking.await.ok()
+        } else {
+            tokio::time::timeout(bounds.time, shaking).await.ok().and_then(Result::ok)
+        };
+        match stream {
+            Some(stream) => listener::serve(stream, bounds, &self.site.lifecycle, answer).await,
+            None => drop(self.refuse("tls", Reply::default())),
+        }
     }
 
     /// Counts an upgrade that is refused.

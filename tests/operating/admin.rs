@@ -256,3 +256,32 @@ async fn a_reload_over_http_is_rehearsed_applied_and_refused_as_a_whole() {
 fn last_audited(host: &Host) -> Value {
     host.admin("GET /audit").json()["entries"].as_array().unwrap().last().unwrap().clone()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_figure_that_the_dashboard_and_the_alerts_name_exists() {
+    let host = Host::start().await;
+    let mut mei = host.open(Role::Staff, "mei").await;
+    mei.call("presence.set", json!({"status": "online"})).await;
+    let text = host.admin("GET /metrics").body;
+    let there: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .flat_map(|line| {
+            let (name, kind) = line.split_once(' ').unwrap();
+            let suffixes: &[&str] = if kind == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+            suffixes.iter().map(move |suffix| format!("{name}{suffix}"))
+        })
+        .collect();
+    let dashboard = include_str!("../../config/grafana.json");
+    let alerts = include_str!("../../config/alerts.yml");
+    serde_json::from_str::<Value>(dashboard).unwrap();
+
+    let words = |text: &'static str| text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let named = words(dashboard)
+        .chain(words(alerts))
+        .filter(|word| word.starts_with("fenliu_") || (word.starts_with("process_") && word.len() > "process_".len()));
+    let (known, unknown): (Vec<_>, Vec<_>) = named.partition(|word| there.iter().any(|name| name == word));
+
+    assert!(unknown.is_empty(), "{unknown:?} of {there:?}");
+    assert!(known.len() > 30);
+}

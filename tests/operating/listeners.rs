@@ -2,10 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::Arc;
 
 use fenliu::auth::Role;
 use fenliu::network::Address;
+use futures::{SinkExt, StreamExt};
 use serde_json::json;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::{self, pki_types::pem::PemObject};
 
 use crate::host::{Host, Peer, exchange};
 
@@ -132,4 +136,53 @@ async fn until(true_: impl Fn() -> bool) {
         }
     };
     tokio::time::timeout(crate::host::PATIENCE, waiting).await.expect("what is waited for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_sessions_are_the_same_and_a_new_certificate_is_shown_after_a_reload() {
+    let host = Host::with(|settings, folder| {
+        certificate(folder);
+        let (cert, key) = (folder.join("tls.pem"), folder.join("tls.key"));
+        settings.server.tls = Some(fenliu::config::settings::Tls { cert, key });
+    })
+    .await;
+    let folder = host.folder.path();
+    let old = std::fs::read(folder.join("tls.pem")).unwrap();
+
+    let stream = over_tls(&host, &old).await.unwrap();
+    let url = format!("wss://localhost:{}/ws", host.address.port());
+    let (mut socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+    let open = json!({"jsonrpc": "2.0", "id": 1, "method": "session.open", "params": {"token": host.token(Role::Buyer, "ann")}});
+    socket.send(open.to_string().into()).await.unwrap();
+    let reply = socket.next().await.unwrap().unwrap().into_text().unwrap();
+    assert!(reply.contains("\"session\""), "{reply}");
+
+    std::fs::write(folder.join("tls.pem"), "no certificate").unwrap();
+    assert_eq!(host.admin("POST /reload").status, 200);
+    assert!(over_tls(&host, &old).await.is_ok());
+
+    let new = certificate(folder);
+    assert_eq!(host.admin("POST /reload").status, 200);
+    assert!(over_tls(&host, new.as_bytes()).await.is_ok());
+    assert!(over_tls(&host, &old).await.is_err());
+}
+
+fn certificate(folder: &std::path::Path) -> String {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(folder.join("tls.pem"), made.cert.pem()).unwrap();
+    std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
+    made.cert.pem()
+}
+
+/// A connection to somebody who shows this certificate.
+async fn over_tls(host: &Host, certificate: &[u8]) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(rustls::pki_types::CertificateDer::from_pem_slice(certificate).unwrap()).unwrap();
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = tokio::net::TcpStream::connect(host.address).await?;
+    tokio_rustls::TlsConnector::from(Arc::new(config)).connect("localhost".try_into().unwrap(), stream).await
 }

@@ -1,0 +1,117 @@
+//! The certificate of the public listener: read at the start and with every reload. One that is no good changes nothing.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ServerConfig};
+
+/// A certificate with its key.
+pub struct Tls {
+    certificate: PathBuf,
+    key: PathBuf,
+    current: ArcSwap<ServerConfig>,
+}
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("cannot read {}: {}", .0.display(), .1)]
+    Unreadable(PathBuf, io::Error),
+    /// A file has nothing of the kind.
+    #[error("{} has no {} in PEM", .0.display(), .1)]
+    Without(PathBuf, &'static str),
+    /// They do not fit together, or are of a kind that is not known.
+    #[error("the certificate in {} and the key in {} cannot be used: {}", .0.display(), .1.display(), .2)]
+    Unfit(PathBuf, PathBuf, rustls::Error),
+}
+
+impl Tls {
+    /// Reads both files.
+    ///
+    /// # Errors
+    /// Why they cannot be used.
+    pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let current = ArcSwap::from(read(certificate, key)?);
+        Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), current })
+    }
+
+    /// Reads them anew: whoever connects from here on sees the new certificate.
+    ///
+    /// # Errors
+    /// Why they cannot be used; what was there before stays.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        self.current.store(read(&self.certificate, &self.key)?);
+        Ok(())
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        self.current.load_full().into()
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    let failed = |path: &Path, what, error| match error {
+        pem::Error::Io(error) => TlsError::Unreadable(path.to_owned(), error),
+        _ => TlsError::Without(path.to_owned(), what),
+    };
+    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = chain.map_err(|error| failed(certificate, "certificate", error))?;
+    if chain.is_empty() {
+        return Err(TlsError::Without(certificate.to_owned(), "certificate"));
+    }
+    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, "private key", error))?;
+    let unfit = |error| TlsError::Unfit(certificate.to_owned(), key.to_owned(), error);
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(unfit)?;
+    let mut config = config.with_no_client_auth().with_single_cert(chain, secret).map_err(unfit)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(folder: &Path, name: &str) -> (PathBuf, PathBuf) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+        std::fs::write(&certificate, made.cert.pem()).unwrap();
+        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        (certificate, key)
+    }
+
+    #[test]
+    fn a_certificate_that_is_no_good_keeps_the_old_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = pair(folder.path(), "a");
+        let (_, other_key) = pair(folder.path(), "b");
+        let tls = Tls::load(&certificate, &key).unwrap();
+        let before = tls.current.load_full();
+
+        std::fs::copy(&other_key, &key).unwrap();
+        assert!(matches!(tls.reload(), Err(TlsError::Unfit(..))));
+        std::fs::write(&key, "no key").unwrap();
+        assert!(matches!(tls.reload(), Err(TlsError::Without(..))));
+        std::fs::remove_file(&certificate).unwrap();
+        assert!(matches!(tls.reload(), Err(TlsError::Unreadable(..))));
+
+        assert!(Arc::ptr_eq(&before, &tls.current.load_full()));
+        pair(folder.path(), "a");
+        tls.reload().unwrap();
+        assert!(!Arc::ptr_eq(&before, &tls.current.load_full()));
+    }
+}
