@@ -54,7 +54,12 @@ pub(super) fn upgrade(mut request: Request<Incoming>, connection: &Connection, p
     public.sessions.spawn(async move {
         match upgraded.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
             // Without the layers of HTTP, which every frame would have to pass.
-            Ok(Ok(plain)) => session::run(site, plain.io.into_inner(), &plain.read_buf, ip, identity).await,
+            Ok(Ok(plain)) => {
+                // Copied, so that the whole buffer of the request does not stay for the few bytes behind it.
+                let (io, early) = (plain.io.into_inner(), plain.read_buf.to_vec());
+                drop(plain.read_buf);
+                session::run(site, io, &early, ip, identity).await;
+            }
             Ok(Err(other)) => session::run(site, TokioIo::new(other), &[], ip, identity).await,
             Err(_) => {}
         }
