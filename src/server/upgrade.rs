@@ -37,10 +37,10 @@ pub(super) fn upgrade(mut request: Request<Incoming>, connection: &Connection, p
     let site = &public.site;
     let identity = match client::bearer(headers) {
         None => None,
-        Some(token) => match site.keys.verify(token, site.dispatch.clock.now()) {
+        Some(token) => match site.identify(token) {
             Ok(identity) => Some(identity),
-            Err(rejected) => {
-                let mut reply = plain(StatusCode::UNAUTHORIZED, format!("{rejected}\n"));
+            Err(why) => {
+                let mut reply = plain(StatusCode::UNAUTHORIZED, format!("{why}\n"));
                 reply.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
                 return public.refuse("token", reply);
             }

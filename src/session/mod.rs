@@ -20,7 +20,7 @@ use crate::auth::{Identity, Keys};
 use crate::delivery::{self, Frame, Mailbox, Peer};
 use crate::dispatch::Dispatch;
 use crate::lifecycle::{Lifecycle, Stay};
-use crate::model::SessionId;
+use crate::model::{Caller, SellerId, SessionId};
 use crate::protocol::{self, ServerLimits};
 use crate::routing::Profile;
 
@@ -92,6 +92,33 @@ pub struct Site {
     pub visitors: Visitors,
     /// Where the daemon is in its life.
     pub lifecycle: Lifecycle,
+}
+
+impl Site {
+    /// Who a token speaks for, if it may come in here.
+    ///
+    /// # Errors
+    /// Why it may not, for a person.
+    pub fn identify(&self, token: &str) -> Result<Identity, String> {
+        let identity = self.keys.verify(token, self.dispatch.clock.now()).map_err(|rejected| rejected.to_string())?;
+        match &identity.caller {
+            Caller::Operator { .. } if !self.settings.operators => Err("operators do not come in by this way".into()),
+            Caller::Staff { account, sellers } => {
+                let directory = self.dispatch.table.directory();
+                if !directory.is_staff(account) {
+                    return Err("there is no such account".into());
+                }
+                let serves = |seller: &SellerId| {
+                    directory.sellers.get(seller).is_some_and(|seller| seller.agents.contains_key(account))
+                };
+                if sellers.as_ref().is_some_and(|sellers| !sellers.iter().any(serves)) {
+                    return Err("its key speaks for no seller whom the account serves".into());
+                }
+                Ok(identity)
+            }
+            _ => Ok(identity),
+        }
+    }
 }
 
 /// Why a session ends, as it is said in the close frame.

@@ -141,8 +141,7 @@ impl Session {
     }
 
     fn verify(&self, token: &str) -> Result<Identity, RpcError> {
-        let now = self.site.dispatch.clock.now();
-        self.site.keys.verify(token, now).map_err(|rejected| RpcError::unauthenticated(rejected.to_string()))
+        self.site.identify(token).map_err(RpcError::unauthenticated)
     }
 
     async fn open(&mut self, open: Open, to: Option<ReplyTo>) -> Result<(), RpcError> {
@@ -151,7 +150,6 @@ impl Session {
         }
         let stay = self.site.lifecycle.enter().map_err(|_| RpcError::unavailable(protocol::Undone::NotDone))?;
         let (identity, token) = self.who(&open)?;
-        self.may_enter(&identity)?;
         let now = self.site.dispatch.clock.now();
         let peer = Arc::new(Peer {
             session: self.id,
@@ -210,19 +208,6 @@ impl Session {
         }
         let given = self.given.clone().ok_or_else(|| RpcError::unauthenticated("expected a token"))?;
         Ok((given, None))
-    }
-
-    fn may_enter(&self, identity: &Identity) -> Result<(), RpcError> {
-        let refused = RpcError::unauthenticated;
-        match &identity.caller {
-            Caller::Operator { .. } if !self.site.settings.operators => {
-                Err(refused("operators do not come in by this way"))
-            }
-            Caller::Staff { account, .. } if !self.site.dispatch.table.directory().is_staff(account) => {
-                Err(refused("there is no such account"))
-            }
-            _ => Ok(()),
-        }
     }
 
     fn identity(&self, identity: &Identity) -> protocol::Identity {

@@ -126,8 +126,8 @@ async fn frames_that_are_no_text_end_the_session_with_their_code() {
 }
 
 fn hurried(settings: &mut Settings) {
-    settings.limits.requests_per_second = 20;
-    settings.limits.burst = 40;
+    settings.limits.requests_per_second = 1;
+    settings.limits.burst = 10;
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn one_who_hurries_is_told_when_to_come_back_and_one_who_never_waits_is_cl
 
     let replies = ann.raw(&json!(vec![ping.clone(); 50]).to_string()).await;
     let limited: Vec<_> = replies.as_array().unwrap().iter().filter(|reply| reply.get("error").is_some()).collect();
-    assert!(limited.len() >= 10, "{}", limited.len());
+    assert!(limited.len() >= 30, "{}", limited.len());
     assert_eq!(limited[0]["error"]["code"], -32029);
     assert!(limited[0]["error"]["data"]["retry_after_ms"].as_u64().unwrap() > 0);
 

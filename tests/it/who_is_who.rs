@@ -171,3 +171,57 @@ async fn an_operator_comes_in_where_that_is_allowed_and_reads_everything() {
     assert_eq!(operator.denied("presence.set", json!({"status": "online"})).await, "forbidden");
     assert_eq!(ann.denied("config.status", json!({})).await, "forbidden");
 }
+
+#[tokio::test]
+async fn a_token_that_session_open_would_refuse_is_refused_at_the_upgrade() {
+    let daemon = Daemon::start().await;
+
+    for token in [daemon.token(Role::Operator, "ops", |_| {}), daemon.token(Role::Staff, "nobody", |_| {})] {
+        let refused = Peer::upgrade(&daemon, &[("authorization", &format!("Bearer {token}"))]).await.err();
+        assert_eq!(refused, Some(401));
+    }
+}
+
+#[tokio::test]
+async fn a_key_speaks_for_its_roles_and_sellers_only() {
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(secret.path(), SECRET).unwrap();
+    let key = json!({"kid": "tea-1", "alg": "HS256", "secret_file": secret.path(), "roles": ["buyer", "staff"],
+        "sellers": ["tea"]});
+    let daemon = Daemon::with(ROUTING, |settings| {
+        settings.auth.keys = vec![serde_json::from_value(key).unwrap()];
+        settings.auth.dev_tokens = true;
+    })
+    .await;
+    let token = |role: &str, sub: &str| {
+        let exp = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() + 3600;
+        let claims = json!({"aud": "fenliu", "role": role, "sub": sub, "exp": exp});
+        json!({"token": signed("tea-1", &claims)})
+    };
+
+    let mut ann = daemon.open(token("buyer", "ann")).await;
+    let mut shared = daemon.open(token("staff", "helpco")).await;
+    let mut nobody = Peer::connect(&daemon).await;
+    let mut same_name = daemon.buyer("ann").await;
+
+    let id = ann.call("conversation.start", json!({"seller": "tea"})).await["conversation"]["id"].clone();
+    assert_eq!(ann.denied("conversation.start", json!({"seller": "tin"})).await, "not_found");
+    assert_eq!(same_name.denied("conversation.get", json!({"conversation": id})).await, "not_found");
+    assert_eq!(same_name.call("conversation.list", json!({})).await["conversations"], json!([]));
+    let sellers = shared.opened["identity"]["sellers"].as_array().unwrap();
+    assert_eq!(sellers.iter().map(|seller| &seller["seller"]).collect::<Vec<_>>(), ["tea"]);
+    assert_eq!(shared.denied("conversation.list", json!({"seller": "tin"})).await, "not_found");
+    for (role, sub) in [("staff", "tom"), ("operator", "ops")] {
+        assert_eq!(nobody.denied("session.open", token(role, sub)).await, "unauthenticated", "{role} {sub}");
+    }
+}
+
+const SECRET: &str = "a secret of the tea house, 32 bytes at least";
+
+/// A token signed with the secret of a shop.
+fn signed(kid: &str, claims: &serde_json::Value) -> String {
+    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
+    header.kid = Some(kid.to_owned());
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    jsonwebtoken::encode(&header, claims, &key).unwrap()
+}
