@@ -11,6 +11,8 @@ use crate::model::{AccountId, BuyerKey, ConversationId, EntryId, GroupId, Timest
 
 /// How many of a group's last conversations the estimate of a wait looks at.
 const DURATIONS: usize = 50;
+/// How many conversations of a seller may be followed.
+const WATCHED: usize = 10_000;
 /// What a point of priority is worth where a strict queue is compared with another.
 const DEFAULT_STEP: Duration = Duration::from_secs(60);
 
@@ -216,6 +218,13 @@ pub(super) struct Day {
     pub(super) entries: BTreeMap<EntryId, (u64, u64)>,
 }
 
+/// What somebody may go on being told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Followed {
+    Desk,
+    Conversation,
+}
+
 /// A seller's live state.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
@@ -226,11 +235,41 @@ pub(super) struct Desk {
     pub(super) main: Option<usize>,
     pub(super) open_of: HashMap<BuyerKey, ConversationId>,
     pub(super) subscribers: Vec<AccountId>,
+    /// Who follows which conversations, closed ones too: they hear when one is reopened.
+    pub(super) watched: BTreeMap<ConversationId, Vec<AccountId>>,
     pub(super) day: Day,
     pub(super) agents: Vec<usize>,
 }
 
 impl Desk {
+    /// An account follows a conversation, or no longer. Of very many the oldest is forgotten.
+    pub(super) fn watch(&mut self, conversation: ConversationId, account: AccountId, on: bool) {
+        let watchers = self.watched.entry(conversation).or_default();
+        watchers.retain(|watcher| *watcher != account);
+        if on {
+            watchers.push(account);
+        } else if watchers.is_empty() {
+            self.watched.remove(&conversation);
+        }
+        if self.watched.len() > WATCHED {
+            self.watched.pop_first();
+        }
+    }
+
+    /// Who follows a conversation.
+    pub(super) fn watchers(&self, conversation: ConversationId) -> impl Iterator<Item = &AccountId> {
+        self.watched.get(&conversation).into_iter().flatten()
+    }
+
+    /// Only these go on being told what they follow: an account, and whether it is a conversation or the desk.
+    pub(super) fn retain_listeners(&mut self, may: impl Fn(&AccountId, Followed) -> bool) {
+        self.subscribers.retain(|subscriber| may(subscriber, Followed::Desk));
+        self.watched.retain(|_, watchers| {
+            watchers.retain(|watcher| may(watcher, Followed::Conversation));
+            !watchers.is_empty()
+        });
+    }
+
     /// The configuration of one of its groups.
     pub(super) fn config(&self, group: usize) -> &Group {
         &self.seller.groups[group]

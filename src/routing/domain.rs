@@ -118,8 +118,6 @@ struct Entry {
     due: u64,
     /// The position last told, and when.
     told: Option<(u32, Timestamp)>,
-    /// Accounts that follow it.
-    watchers: Vec<AccountId>,
     /// A byte for every message: who wrote it and who may read it.
     kinds: Vec<u8>,
     /// Hashes of every sender and client id, if all are here.
@@ -226,6 +224,18 @@ struct Run {
     agents: BTreeSet<usize>,
     groups: BTreeSet<(usize, usize)>,
     session: Option<SessionId>,
+    /// The conversation that was started or reopened, and how many others were told something before its message.
+    first: Option<(ConversationId, usize)>,
+}
+
+impl Run {
+    /// The message that starts or reopens a conversation is told behind the event of its new state.
+    fn tell_first_last(&mut self) {
+        let Some((id, at)) = self.first.filter(|(_, at)| *at < self.outgoing.len()) else { return };
+        let state = |outgoing: &Outgoing| outgoing.notice.is_state_of(id);
+        let Some(behind) = self.outgoing[at..].iter().position(state) else { return };
+        self.outgoing[at..=at + behind].rotate_left(1);
+    }
 }
 
 /// A domain.
@@ -257,6 +267,7 @@ impl Domain {
         let result = self.carry_out(actor, command, now, &mut run);
         let more = self.settle(now, &mut run);
         self.tell_unassigned(&mut run);
+        run.tell_first_last();
         let result = result.map(|answer| self.outcome(answer, actor, &run, now));
         Acted { result, batch: self.batch(&mut run, now), outgoing: run.outgoing, more }
     }

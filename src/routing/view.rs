@@ -192,6 +192,17 @@ pub enum Notice {
     DeskChanged { desk: Arc<Desk> },
 }
 
+impl Notice {
+    /// Whether it says in which state a conversation is now.
+    pub fn is_state_of(&self, id: ConversationId) -> bool {
+        match self {
+            Self::Assigned { view, .. } => view.id == id,
+            Self::Queued { conversation, .. } | Self::LeftMessage { conversation, .. } => *conversation == id,
+            _ => false,
+        }
+    }
+}
+
 /// A side of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Side {

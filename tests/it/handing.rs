@@ -194,3 +194,20 @@ async fn a_left_message_by_a_binding_has_its_text_in_the_event_alone() {
     assert_eq!(event, json!({"conversation": left["id"], "reason": "binding", "text": "write us"}));
     assert_eq!(left["last_seq"], 1);
 }
+
+#[tokio::test]
+async fn a_watcher_hears_that_a_conversation_is_open_again() {
+    let daemon = Daemon::start().await;
+    let mut mei = daemon.staff("mei", "online").await;
+    let mut manager = daemon.staff("ma", "away").await;
+    let (mut ann, conversation) = started(&daemon, "ann", json!({})).await;
+    let id = &conversation["id"];
+    manager.call("conversation.watch", json!({"conversation": id, "on": true})).await;
+    mei.call("conversation.close", json!({"conversation": id})).await;
+    manager.heard().await;
+
+    ann.call("message.send", message(id, "m", "one more thing")).await;
+
+    ann.event("conversation.reopened").await;
+    assert_eq!(manager.heard().await, ["conversation.reopened", "conversation.assigned", "message.new"]);
+}

@@ -1,7 +1,7 @@
 //! What a domain carries over: from the store at a start, from the domains before it at a reload, from both when the
 //! table is built anew in place. Indexes are never carried, they are made.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Cause, Domain, Entry};
 use crate::model::{AccountId, ConversationId, GroupId, SellerId, SessionId, State, Status, Timestamp};
@@ -40,6 +40,7 @@ pub(in crate::routing) struct Live {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
     pub(super) subscribers: Vec<AccountId>,
+    pub(super) watched: BTreeMap<ConversationId, Vec<AccountId>>,
     pub(super) day: Day,
     pub(super) durations: HashMap<GroupId, Durations>,
 }
@@ -130,6 +131,7 @@ impl Domain {
             let durations = desk.groups.iter().zip(&desk.seller.groups);
             let figures = Figures {
                 subscribers: desk.subscribers.clone(),
+                watched: desk.watched.clone(),
                 day: desk.day.clone(),
                 durations: durations.map(|(state, group)| (group.id.clone(), state.durations.clone())).collect(),
             };
@@ -219,12 +221,16 @@ impl Domain {
         for desk in &mut self.desks {
             let Some(figures) = live.desks.get(&desk.seller.id) else { continue };
             desk.subscribers.clone_from(&figures.subscribers);
+            desk.watched.clone_from(&figures.watched);
             desk.day.clone_from(&figures.day);
             for (group, durations) in &figures.durations {
                 if let Some(group) = desk.group_at.get(group) {
                     desk.groups[*group].durations.clone_from(durations);
                 }
             }
+        }
+        for desk in 0..self.desks.len() {
+            self.judge_listeners(desk, now);
         }
     }
 

@@ -202,11 +202,8 @@ impl Domain {
 
     fn watch(&mut self, actor: &Actor<'_>, id: ConversationId, on: bool) -> Result<Answer, Refusal> {
         let account = staff(actor)?.clone();
-        let entry = self.conversations.get_mut(&id).ok_or(Refusal::NotFound)?;
-        entry.watchers.retain(|watcher| *watcher != account);
-        if on {
-            entry.watchers.push(account);
-        }
+        let desk = self.entry(id)?.desk;
+        self.desks[desk].watch(id, account, on);
         Ok(Answer::Ready(Outcome::Done))
     }
 

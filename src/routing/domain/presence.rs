@@ -4,7 +4,9 @@ use super::command::{Answer, is_pause, staff};
 use super::{Actor, Cause, Change, Domain, Run};
 use crate::directory::WhenLost;
 use crate::model::{AccountId, Caller, ConversationId, SellerId, SessionId, State, Status, Timestamp};
+use crate::policy::Scope;
 use crate::routing::Refusal;
+use crate::routing::desk::Followed;
 use crate::routing::event::Event;
 use crate::routing::view::{Outcome, PresenceCause};
 
@@ -63,11 +65,21 @@ impl Domain {
     /// Nobody is told any more of what an account without a session followed.
     fn forget_listener(&mut self, account: &AccountId) {
         for desk in &mut self.desks {
-            desk.subscribers.retain(|subscriber| subscriber != account);
+            desk.retain_listeners(|listener, _| listener != account);
         }
-        for entry in self.conversations.values_mut() {
-            entry.watchers.retain(|watcher| watcher != account);
-        }
+    }
+
+    /// Who may no longer look at a desk or follow its conversations is told nothing more of them.
+    pub(super) fn judge_listeners(&mut self, desk: usize, now: Timestamp) {
+        let (agents, agent_at) = (&self.agents, &self.agent_at);
+        self.desks[desk].retain_listeners(|account, followed| {
+            let post = agent_at.get(account).and_then(|agent| agents[*agent].post(desk));
+            let scope = match followed {
+                Followed::Desk => Scope::Desk,
+                Followed::Conversation => Scope::Monitor,
+            };
+            post.is_some_and(|post| now < post.in_force_until && post.scopes.has(scope))
+        });
     }
 
     /// A status is set: one's own, or another's for a seller.

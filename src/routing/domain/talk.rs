@@ -38,6 +38,7 @@ impl Domain {
         let event = Event::Started { conversation: Box::new(entry.conversation) };
         self.happen(Change::new(event, Cause::Start), now, run);
         self.count_started(desk, &start.entry, now);
+        run.first = start.message.as_ref().map(|_| (id, run.outgoing.len()));
         let seq = start.message.as_ref().map(|message| self.write(id, None, message, now, run)).transpose()?;
         Ok(Answer::Started { id, resumed: false, seq })
     }
@@ -178,6 +179,7 @@ impl Domain {
         self.is_fresh(id, Fresh::new(Cause::Reopen));
         let event = Event::Reopened { conversation: Box::new(entry.conversation), at: now };
         self.happen(Change::new(event, Cause::Reopen), now, run);
+        run.first = Some((id, run.outgoing.len()));
         let seq = self.write(id, None, &message, now, run)?;
         Ok(Answer::Ready(Outcome::Sent { seq, at: now, duplicate: false }))
     }

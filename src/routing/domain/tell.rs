@@ -130,7 +130,7 @@ impl Domain {
     fn staff_in(&self, entry: &Entry) -> Vec<Recipient> {
         let agent = entry.conversation.owner().cloned();
         let mut to: Vec<Recipient> = agent.map(Recipient::Staff).into_iter().collect();
-        to.extend(entry.watchers.iter().cloned().map(Recipient::Staff));
+        to.extend(self.desks[entry.desk].watchers(entry.conversation.id).cloned().map(Recipient::Staff));
         to
     }
 
@@ -145,7 +145,7 @@ impl Domain {
         let Some(entry) = self.conversations.get(&id) else { return };
         let mut to = vec![buyer(entry)];
         to.extend(agent);
-        to.extend(entry.watchers.iter().cloned().map(Recipient::Staff));
+        to.extend(self.desks[entry.desk].watchers(entry.conversation.id).cloned().map(Recipient::Staff));
         self.to(entry, to, notice(self.view(entry, now)), run);
     }
 

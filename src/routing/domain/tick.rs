@@ -174,13 +174,13 @@ impl Domain {
             self.reached(agent, now);
             let suspended = self.agents[agent].post(desk).is_some_and(|post| now >= post.in_force_until);
             if suspended {
-                self.desks[desk].subscribers.retain(|subscriber| *subscriber != self.agents[agent].account);
                 self.withdraw_offers(agent, Some(desk));
                 let held = self.agents[agent].holds.iter().copied();
                 let held = held.filter(|id| self.conversations.get(id).is_some_and(|entry| entry.desk == desk));
                 self.work.evict.extend(held.map(|id| (id, Cause::Suspended)));
             }
         }
+        self.judge_listeners(desk, now);
         if let Some(until) = self.desks[desk].seller.next_suspension(now) {
             self.deadlines.arm(Due::Desk(desk), until);
         }
