@@ -68,11 +68,22 @@ pub fn changes(old: &Directory, new: &Directory) -> Vec<Change> {
 
 /// The sellers for which anything differs: themselves, or somebody who acts for them.
 pub fn changed_sellers(old: &Directory, new: &Directory) -> BTreeSet<SellerId> {
-    let differs = |pair: &Pair<'_, Arc<Seller>>| match pair {
-        Pair::Both(before, after) => {
-            (!Arc::ptr_eq(before, after) && before != after)
-                || after.agents.keys().any(|agent| agent_differs(old, new, agent))
+    let people: BTreeSet<&AccountId> = pairs(&old.sub_accounts, &new.sub_accounts)
+        .filter(|(_, pair)| match pair {
+            Pair::Both(before, after) => !Arc::ptr_eq(before, after) && before != after,
+            Pair::Old(_) | Pair::New(_) => true,
+        })
+        .map(|(account, _)| account)
+        .collect();
+    let concerns = |seller: &Seller| {
+        if people.len() < seller.agents.len() {
+            people.iter().any(|account| seller.agents.contains_key(*account))
+        } else {
+            seller.agents.keys().any(|account| people.contains(account))
         }
+    };
+    let differs = |pair: &Pair<'_, Arc<Seller>>| match pair {
+        Pair::Both(before, after) => (!Arc::ptr_eq(before, after) && before != after) || concerns(after),
         Pair::Old(_) | Pair::New(_) => true,
     };
     pairs(&old.sellers, &new.sellers).filter(|(_, pair)| differs(pair)).map(|(id, _)| id.clone()).collect()
@@ -107,13 +118,6 @@ fn pairs<'m, K: Ord, V>(
             }
         }
     })
-}
-
-fn agent_differs(old: &Directory, new: &Directory, agent: &AccountId) -> bool {
-    match (old.sub_accounts.get(agent), new.sub_accounts.get(agent)) {
-        (Some(before), Some(after)) => !Arc::ptr_eq(before, after) && before != after,
-        (before, after) => before.is_some() != after.is_some(),
-    }
 }
 
 fn whole(kind: ChangeKind, seller: &Seller) -> Change {

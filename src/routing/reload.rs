@@ -40,8 +40,13 @@ impl Table {
     /// Takes another configuration. `begin` is called when nothing can come between any more, with what moves: what it
     /// records is before every consequence; it must not block.
     pub fn reload(&self, directory: Arc<Directory>, now: Timestamp, begin: impl FnOnce(&Rearranged)) -> Rearranged {
+        // What stays is found out while commands go on; only what changes keeps them out.
+        let (arrangement, version) = {
+            let layout = self.layout.read();
+            (layout.arrange(&directory), layout.version)
+        };
         let mut layout = self.layout.write();
-        let arrangement = layout.arrange(&directory);
+        let arrangement = if layout.version == version { arrangement } else { layout.arrange(&directory) };
         let parts = layout.parts_of(&arrangement.gone);
         let mut rearranged = layout.rearranged(&arrangement);
         rearranged.affected = self.rehearse(&layout.directory, &directory, &arrangement, parts.clone(), now);
@@ -104,6 +109,7 @@ impl Table {
         }
         layout.absent = rest.agents;
         layout.directory = directory;
+        layout.version += 1;
         built
     }
 
@@ -161,6 +167,7 @@ impl Table {
 impl Layout {
     pub(super) fn empty() -> Self {
         Self {
+            version: 0,
             directory: Arc::default(),
             domains: Vec::new(),
             sellers: HashMap::new(),

@@ -40,6 +40,8 @@ pub struct Table {
 
 /// Which domain everything belongs to, under one configuration.
 pub(super) struct Layout {
+    /// How often it has been changed.
+    pub(super) version: u64,
     pub(super) directory: Arc<Directory>,
     /// By id; what is no longer there was built anew under another id.
     pub(super) domains: Vec<Option<Arc<Place>>>,
