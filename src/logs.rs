@@ -1,7 +1,10 @@
 //! What the daemon says to whoever runs it: lines for people on a terminal, JSON elsewhere.
 //! What is said stands where it happens; no message body and no token is ever part of it.
 
+mod thin;
+
 use std::io::{self, IsTerminal};
+use std::panic::{self, PanicHookInfo};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +14,8 @@ use tracing_subscriber::filter::{EnvFilter, FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::{Filter, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
+
+use thin::{Counting, Thin};
 
 /// Libraries that write what peers send, tokens among it, below info.
 const INFO_AT_MOST: [&str; 5] = ["tungstenite", "tokio_tungstenite", "hyper", "hyper_util", "rustls"];
@@ -68,7 +73,16 @@ pub fn check(filter: &str) -> Result<(), LogError> {
 /// # Errors
 /// A filter that is none, or a second start.
 pub fn start(settings: &Settings, coloured: bool) -> Result<(), LogError> {
-    subscriber(settings, coloured, io::stderr().is_terminal(), io::stderr)?.try_init().map_err(|_| LogError::Twice)
+    subscriber(settings, coloured, io::stderr().is_terminal(), io::stderr)?.try_init().map_err(|_| LogError::Twice)?;
+    panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// A panic is an error of ours. What was put together for it may have what people wrote; what stands in the code has not.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string).unwrap_or_default();
+    let words = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or_default();
+    tracing::error!(location, words, "a task has panicked");
 }
 
 fn subscriber<W>(
@@ -83,13 +97,13 @@ where
     let filter = parse(&settings.filter)?;
     // Without a hint every library would ask about every line that is never written.
     let most = Filter::<Registry>::max_level_hint(&filter).unwrap_or(LevelFilter::TRACE);
-    let filter = filter.and(filter_fn(is_written).with_max_level_hint(most));
+    let filter = filter.and(filter_fn(is_written).with_max_level_hint(most)).and(Thin::new(most));
     let pretty = match settings.format {
         Format::Auto => terminal,
         Format::Pretty => true,
         Format::Json => false,
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer().with_writer(Counting { writer, json: !pretty });
     let lines = match pretty {
         true => lines.with_ansi(coloured).boxed(),
         false => lines.json().flatten_event(true).with_span_list(false).boxed(),
@@ -167,6 +181,24 @@ mod tests {
         let text = written("info", Format::Auto, || tracing::info!("ready"));
 
         assert!(text.contains("ready") && !text.starts_with('{'), "{text}");
+    }
+
+    #[test]
+    fn warnings_that_repeat_are_thinned_and_references_never() {
+        let say = || {
+            for n in 0..100 {
+                tracing::warn!(n, "again");
+                tracing::warn!("ref" = n, "with a reference");
+                tracing::info!(n, "no warning");
+            }
+        };
+
+        for format in [Format::Json, Format::Pretty] {
+            let text = written("info", format, say);
+            let count = |part: &str| text.lines().filter(|line| line.contains(part)).count();
+
+            assert_eq!((count("again"), count("with a reference"), count("no warning")), (10, 100, 100), "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::past::{rights_of, subject};
-use super::{Answer, Dispatch, Refused, now, unavailable};
+use super::{Answer, Dispatch, Refused, now};
 use crate::delivery::Peer;
 use crate::journal::Filter;
 use crate::model::{BuyerKey, Caller, SellerId, State};
@@ -28,7 +28,7 @@ impl Dispatch {
         let (mut views, mut next) = (Vec::new(), call.before);
         for _ in 0..PAGES {
             let missing = call.limit as usize - views.len();
-            let listed = self.journal.list(filter.clone(), next, missing).await.map_err(|_| unavailable())?;
+            let listed = self.journal.list(filter.clone(), next, missing).await.map_err(|error| self.fault(&error))?;
             next = listed.next;
             let seen = listed.conversations.iter().filter(|conversation| judged || self.sees(peer, conversation));
             views.extend(seen.filter_map(|conversation| self.as_it_is(conversation, call.state)));

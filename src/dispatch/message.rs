@@ -77,7 +77,7 @@ impl Dispatch {
 
     pub(super) async fn past(&self, profile: &Profile, seller: &SellerId) -> Result<crate::routing::Past, RpcError> {
         self.settled().await?;
-        self.journal.last_of(&profile.key, seller).await.map(|known| known.past).map_err(|_| unavailable())
+        self.journal.last_of(&profile.key, seller).await.map(|known| known.past).map_err(|error| self.fault(&error))
     }
 
     /// What the store knows of a message that its sender may have sent before.
@@ -95,7 +95,7 @@ impl Dispatch {
         let client_id = Arc::clone(&message.client_id);
         let again =
             Again { conversation, sender, client_id, body: message.body.clone(), visibility: message.visibility };
-        self.journal.resent(again).await.map_err(|_| unavailable())
+        self.journal.resent(again).await.map_err(|error| self.fault(&error))
     }
 
     pub(super) async fn send(

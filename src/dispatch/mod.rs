@@ -3,6 +3,7 @@
 
 mod arrival;
 mod configuration;
+mod fault;
 mod list;
 mod measure;
 mod message;

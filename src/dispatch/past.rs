@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Dispatch, Refused, now, unavailable};
+use super::{Answer, Dispatch, Refused, now};
 use crate::delivery::{Peer, ReplyTo};
 use crate::directory::Directory;
 use crate::journal::Range;
@@ -22,7 +22,7 @@ impl Dispatch {
     ) -> Result<Conversation, Refused> {
         // It may have closed just now.
         self.settled().await?;
-        let closed = self.journal.closed(id).await.map_err(|_| unavailable())?.ok_or(Refusal::NotFound)?;
+        let closed = self.journal.closed(id).await.map_err(|error| self.fault(&error))?.ok_or(Refusal::NotFound)?;
         let directory = self.table.directory();
         let (rights, groups) = rights_of(&directory, &peer.caller, &closed.seller, self.clock.now());
         let subject = subject(&closed);
@@ -69,7 +69,7 @@ impl Dispatch {
             protocol::Range::Before(before) => (None, Some(before)),
         };
         let range = Range { conversation, after, before, limit: limit as usize, notes };
-        let mut history = self.journal.history(range).await.map_err(|_| unavailable())?;
+        let mut history = self.journal.history(range).await.map_err(|error| self.fault(&error))?;
         history.more |= protocol::shorten(&mut history.messages, asked);
         Ok(now(move |to| protocol::history(&to.id, to.class, &history.messages, history.more)))
     }
@@ -92,7 +92,7 @@ impl Dispatch {
         if !self.read(peer, Command::ExplainPast { conversation }).await? {
             self.closed(peer, conversation, action).await?;
         }
-        let decisions = self.journal.decisions(conversation).await.map_err(|_| unavailable())?;
+        let decisions = self.journal.decisions(conversation).await.map_err(|error| self.fault(&error))?;
         Ok(now(move |to| protocol::decisions(&to.id, &decisions)))
     }
 

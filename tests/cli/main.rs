@@ -4,6 +4,7 @@
 mod check;
 mod config;
 mod explain;
+mod logs;
 mod run;
 mod simulate;
 mod token;

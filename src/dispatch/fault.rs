@@ -1,0 +1,56 @@
+//! Our own faults: the caller is told a reference, and the log has what happened under it.
+
+use std::fmt::Display;
+
+use super::Dispatch;
+use crate::protocol::RpcError;
+
+impl Dispatch {
+    /// What could not be done, through no fault of the caller's.
+    pub(super) fn fault(&self, error: &dyn Display) -> RpcError {
+        fault(self.clock.session_id().to_string(), error)
+    }
+}
+
+fn fault(reference: String, error: &dyn Display) -> RpcError {
+    tracing::error!("ref" = reference, %error, "a call could not be answered");
+    RpcError::internal(reference)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_reference_that_a_caller_is_told_is_found_in_the_log() {
+        let page = Page::default();
+        let writer = page.clone();
+        let log = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
+
+        let error = tracing::subscriber::with_default(log, || fault("one-of-its-own".into(), &"the disk has gone"));
+
+        let told = crate::protocol::error_reply(None, &error);
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&page.0.lock().unwrap()).unwrap();
+        assert_eq!((&told["error"]["code"], &told["error"]["data"]["kind"]), (&(-32603).into(), &"internal".into()));
+        assert_eq!(told["error"]["data"]["ref"], line["ref"]);
+        assert_eq!(line["error"], "the disk has gone");
+        assert!(!told.to_string().contains("disk"));
+    }
+}
