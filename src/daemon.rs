@@ -268,7 +268,14 @@ pub fn assemble(
     };
     let renewed = Arc::clone(&keys);
     dispatch.renewals.add("keys", move || renewed.reload().map_err(|error| error.to_string()));
-    (Arc::new(Site { dispatch, keys, settings, visitors: session::Visitors::default(), lifecycle }), wake)
+    let site = Arc::new(Site { dispatch, keys, settings, visitors: session::Visitors::default(), lifecycle });
+    let restored = Arc::downgrade(&site);
+    site.dispatch.writer.rebuild_with(Box::new(move |store, rebuilt| {
+        if let Some(site) = restored.upgrade() {
+            site.dispatch.restore(store, rebuilt);
+        }
+    }));
+    (site, wake)
 }
 
 /// A limit as it is compared with: 0 is none.
@@ -296,6 +303,11 @@ pub async fn keep_time(site: Arc<Site>, wake: Arc<Notify>) {
         let now = dispatch.clock.now();
         for domain in dispatch.table.due(now) {
             dispatch.go_on(domain).await;
+        }
+        // What is due stays so while nothing can be written.
+        tokio::select! {
+            () = dispatch.writer.well() => {}
+            () = site.lifecycle.ending() => return,
         }
         let next = dispatch.table.next_deadline();
         let until = next.map_or(NAP, |next| next.since(dispatch.clock.now()).max(Duration::from_millis(1)));

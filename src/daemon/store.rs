@@ -57,19 +57,22 @@ impl Store {
         folder.recursive(true).mode(0o700).create(&settings.path).context("store.path")?;
         let (sqlite, sink) = Sqlite::open(&settings.path, durability)?;
         tracing::info!(sqlite = Sqlite::version(), path = %settings.path.display(), "the store is open");
-        let recovered = Journal::open(&sqlite).await?;
         let limits = journal::Settings { slot_wait: settings.slot_wait, ..journal::Settings::default() };
-        // What was void cannot be taken out of the running table: a start from the store is the way back.
+        let sqlite = Arc::new(sqlite);
+        let store = Self::with(Arc::clone(&sqlite) as Arc<dyn Journal>, sink, limits).await?;
+        Ok(Self { sqlite: Some(sqlite), ..store })
+    }
+
+    /// One that is read and written like this.
+    ///
+    /// # Errors
+    /// It cannot be read, or not be written by a thread of its own.
+    pub async fn with(journal: Arc<dyn Journal>, sink: impl Sink, limits: journal::Settings) -> anyhow::Result<Self> {
+        let recovered = journal.open().await?;
         let metrics = Arc::<Metrics>::default();
         let sink = Measured { sink, metrics: Arc::clone(&metrics) };
         let (writer, thread) = Writer::threaded(sink, limits)?;
-        writer.rebuild_with(Box::new(|_, _| {
-            tracing::error!("a record could not be written: stopping, so that a start recovers what is kept");
-            std::process::exit(1);
-        }));
-        let sqlite = Arc::new(sqlite);
-        let journal = Arc::clone(&sqlite);
-        Ok(Self { writer, journal, recovered, thread: Some(thread), sqlite: Some(sqlite), metrics })
+        Ok(Self { writer, journal, recovered, thread: Some(thread), sqlite: None, metrics })
     }
 }
 

@@ -143,6 +143,10 @@ impl Dispatch {
     async fn agent_leaves(&self, peer: &Arc<Peer>) {
         let leave = || Command::Leave { session: peer.session };
         while let Err(Refused::Call(_)) = self.act(peer, leave(), &mut None).await {
+            // While nothing can be written, the table will be built anew, and looks who is there.
+            if self.writer.stray() {
+                return;
+            }
             tokio::time::sleep(AGAIN).await;
         }
     }
@@ -155,6 +159,7 @@ impl Dispatch {
             match self.act_in(domain, peer, command, &mut None, |result| result).await {
                 Ok(Answer::Moved(_)) => domains = self.table.domains_of_buyer(key),
                 Ok(_) => {}
+                Err(_) if self.writer.stray() => return,
                 Err(_) => {
                     tokio::time::sleep(AGAIN).await;
                     domains = self.table.domains_of_buyer(key);

@@ -9,6 +9,7 @@ mod measure;
 mod message;
 mod operator;
 mod past;
+mod restore;
 mod status;
 
 use std::sync::Arc;
@@ -231,7 +232,11 @@ impl Dispatch {
         change: impl FnOnce(Result<Outcome, Refusal>) -> Result<Outcome, Refusal>,
     ) -> Result<Answer, Refused> {
         let begun = Instant::now();
-        let slot = self.writer.slot().await.map_err(|_| unavailable())?;
+        let slot = match self.writer.slot().await {
+            Ok(slot) => slot,
+            Err(_) if command.only_reads() => return self.look_in(domain, peer, command, to).await,
+            Err(_) => return Err(unavailable().into()),
+        };
         let permit = self.lanes.reserve(domain).await;
         let waited = Instant::now();
         let actor = Actor { caller: Some(&peer.caller), session: Some(peer.session) };
@@ -269,6 +274,23 @@ impl Dispatch {
         })
     }
 
+    /// Answers what only reads, while nothing can be written.
+    async fn look_in(
+        &self,
+        domain: DomainId,
+        peer: &Arc<Peer>,
+        command: Command,
+        to: &mut Option<ReplyTo>,
+    ) -> Result<Answer, Refused> {
+        let permit = self.lanes.reserve(domain).await;
+        let actor = Actor { caller: Some(&peer.caller), session: Some(peer.session) };
+        let looked = self.table.look(domain, &actor, command, self.clock.now(), |result| {
+            let reply = to.take().map(|to| Reply::Outcome(to, result));
+            permit.send(Item::Done { position: self.seen(), outgoing: Vec::new(), reply });
+        });
+        Ok(looked.map_or_else(|command| Answer::Moved(Box::new(command)), |()| Answer::Acted))
+    }
+
     /// What an answer that changes nothing depends on: the last that was written.
     fn seen(&self) -> Option<Position> {
         Some(self.writer.last())
@@ -298,7 +320,7 @@ impl Dispatch {
         let mut command = command;
         loop {
             let domain = self.domain_of(peer, &command).ok_or(Refusal::NotFound)?;
-            match self.table.try_act(domain, &actor, command, self.clock.now(), |acted| acted.result) {
+            match self.table.look(domain, &actor, command, self.clock.now(), |result| result) {
                 Ok(result) => {
                     let outcome = result?;
                     self.settled().await?;

@@ -171,6 +171,13 @@ impl Writer {
         }
     }
 
+    /// Says that the table has to be built anew before anything is written, if nothing can be written now. False if
+    /// writing goes on.
+    pub fn stray(&self) -> bool {
+        let Path::Queued(queued) = &*self.path else { return false };
+        queued.stray()
+    }
+
     /// Lets the thread end once everything taken is written.
     pub fn stop(&self) {
         if let Path::Queued(queued) = &*self.path {

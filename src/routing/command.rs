@@ -179,6 +179,18 @@ impl Command {
         Some(Action::Call(method))
     }
 
+    /// Whether it changes nothing that is recorded, so that it can be answered while nothing can be written.
+    pub fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Get { .. }
+                | Self::ReadHistory { .. }
+                | Self::ExplainPast { .. }
+                | Self::Explain(_)
+                | Self::ViewDesk { .. }
+        )
+    }
+
     /// Whether the conversation it is about is a closed one, which the table does not know.
     pub fn is_about_closed(&self) -> bool {
         matches!(self, Self::Reopen(_) | Self::Rate { .. })

@@ -272,6 +272,15 @@ impl Domain {
         Acted { result, batch: self.batch(&mut run, now), outgoing: run.outgoing, more }
     }
 
+    /// Answers what changes nothing; what is left to do stays so.
+    pub fn look(&mut self, actor: &Actor<'_>, command: Command, now: Timestamp) -> Result<Outcome, Refusal> {
+        debug_assert!(command.only_reads());
+        let mut run = Run { session: actor.session, ..Run::default() };
+        let answer = self.carry_out(actor, command, now, &mut run)?;
+        debug_assert!(run.events.is_empty());
+        Ok(self.outcome(answer, actor, &run, now))
+    }
+
     /// Applies what was recorded, and nothing else: what it leaves to be done was done by later records.
     pub fn replay(&mut self, batch: &Batch) {
         let mut run = Run::default();

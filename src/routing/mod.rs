@@ -22,7 +22,7 @@ pub use conversation::{Bound, Conversation, Exclusion, Tail};
 pub use decision::{Candidate, Cause, Chosen, Decision, Looked, Step, WhyNot};
 pub use domain::{Acted, Actor, Domain, Settings};
 pub use event::{AgentRow, Batch, Event, GroupRow, Requeue, Row};
-pub use reload::Rearranged;
+pub use reload::{Here, Rearranged};
 pub use table::{Recovered, Table};
 pub use tally::{BusyAgent, BusySeller, Tally};
 pub use view::{

@@ -10,7 +10,16 @@ use super::affected::Affected;
 use super::domain::{Domain, Parts};
 use super::table::{Cell, Layout, Place, Recovered, Table};
 use crate::directory::{Directory, Domain as Plan, DomainId, changed_sellers};
-use crate::model::{AccountId, SellerId, Timestamp};
+use crate::model::{AccountId, BuyerKey, SellerId, SessionId, Timestamp};
+
+/// Who is connected while the table is built anew.
+#[derive(Clone, Copy)]
+pub struct Here<'a> {
+    /// Whether a session is open.
+    pub session: &'a dyn Fn(SessionId) -> bool,
+    /// Whether a buyer has one.
+    pub buyer: &'a dyn Fn(&BuyerKey) -> bool,
+}
 
 /// What a reload has put elsewhere.
 #[derive(Clone, Debug, Default)]
@@ -63,15 +72,22 @@ impl Table {
         self.rehearse(&layout.directory, directory, &arrangement, parts, now)
     }
 
-    /// Goes back to what the store has, where something that was decided could not be written. Sessions stay. `resume`
-    /// is called when the table can be trusted again, before anybody can use it.
-    pub fn restore(&self, directory: Arc<Directory>, recovered: Recovered, now: Timestamp, resume: impl FnOnce()) {
+    /// Goes back to what the store has, where something that was decided could not be written. Sessions that are still
+    /// here stay. `resume` is called when the table can be trusted again, before anybody can use it.
+    pub fn restore(
+        &self,
+        directory: Arc<Directory>,
+        recovered: Recovered,
+        now: Timestamp,
+        here: &Here<'_>,
+        resume: impl FnOnce(),
+    ) {
         let mut layout = self.layout.write();
         let gone = layout.ids().collect();
         let mut arrangement = layout.arrange_all(&directory);
         arrangement.gone = gone;
         let mut parts = layout.parts_of(&arrangement.gone);
-        parts.correct(stored(recovered));
+        parts.correct(stored(recovered), here, now, now + self.settings.presence_grace);
         layout.absent.clear();
         self.forget_all();
         self.rebuild_from(&mut layout, directory, arrangement, parts, now);

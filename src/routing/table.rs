@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::domain::{Acted, Actor, Domain, Settings};
 use super::event::{AgentRow, Batch, Event, GroupRow, Row};
-use super::{Command, Conversation, Refusal, Tally, View};
+use super::{Command, Conversation, Outcome, Refusal, Tally, View};
 use crate::directory::{Directory, Domain as Plan, DomainId};
 use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, Sender, Timestamp};
 
@@ -193,6 +193,27 @@ impl Table {
             return Err(command);
         }
         Ok(self.act_on(domain, &mut cell, actor, command, now, done))
+    }
+
+    /// Like [`Table::try_act`] for a command that only reads: nothing else happens in the domain.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn look<R>(
+        &self,
+        domain: DomainId,
+        actor: &Actor<'_>,
+        command: Command,
+        now: Timestamp,
+        done: impl FnOnce(Result<Outcome, Refusal>) -> R,
+    ) -> Result<R, Command> {
+        let layout = self.layout.read();
+        let Some(place) = layout.place(domain) else { return Err(command) };
+        let mut cell = place.cell.lock();
+        if command.conversation().is_some_and(|conversation| !cell.domain.has(conversation)) {
+            return Err(command);
+        }
+        Ok(done(cell.domain.look(actor, command, now)))
     }
 
     fn act_on<R>(

@@ -271,9 +271,8 @@ impl Session {
                 Frame::Close { code, reason } => {
                     self.ending = Some((code, reason));
                     self.timers.ends();
-                    if code == 4408 {
-                        self.slots.forget();
-                    }
+                    // Nothing comes after it, no answer either.
+                    self.slots.forget();
                 }
             }
         }

@@ -4,6 +4,7 @@
 mod conversations;
 mod desk;
 mod envelope;
+mod faults;
 mod handing;
 mod load;
 mod messages;

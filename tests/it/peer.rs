@@ -10,6 +10,7 @@ use fenliu::clock::Clock;
 use fenliu::config::settings::{Settings, StoreKind};
 use fenliu::lifecycle::Lifecycle;
 use fenliu::model::Timestamp;
+use fenliu::session::Site;
 use fenliu::{daemon, server};
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ pub struct Daemon {
     pub address: SocketAddr,
     pub keys: Arc<Keys>,
     pub clock: Arc<Clock>,
+    pub site: Arc<Site>,
     life: Lifecycle,
     routing: std::path::PathBuf,
     _data: tempfile::TempDir,
@@ -50,6 +52,17 @@ impl Daemon {
         settings.store.path = data.path().join("data");
         change(&mut settings);
         let store = daemon::Store::open(&settings.store).await.unwrap();
+        Self::assembled(data, &settings, routing, store)
+    }
+
+    /// One on a store of its own, with the shops of `shops`.
+    pub fn on(store: daemon::Store) -> Self {
+        let mut settings = Settings::default();
+        settings.limits.requests_per_second = 0;
+        Self::assembled(tempfile::tempdir().unwrap(), &settings, shops::ROUTING, store)
+    }
+
+    fn assembled(data: tempfile::TempDir, settings: &Settings, routing: &str, store: daemon::Store) -> Self {
         let clock = Arc::new(Clock::new(Timestamp::ZERO));
         let path = data.path().join("routing.toml");
         std::fs::write(&path, routing).unwrap();
@@ -59,10 +72,10 @@ impl Daemon {
         let address = listener.local_addr().unwrap();
         let life = Lifecycle::default();
         let (site, wake) =
-            daemon::assemble(&settings, loaded, Arc::clone(&keys), Arc::clone(&clock), store, life.clone());
+            daemon::assemble(settings, loaded, Arc::clone(&keys), Arc::clone(&clock), store, life.clone());
         tokio::spawn(daemon::keep_time(Arc::clone(&site), wake));
-        tokio::spawn(server::public(listener, server::Settings::default(), site, TaskTracker::new()));
-        Self { address, keys, clock, life, routing: path, _data: data }
+        tokio::spawn(server::public(listener, server::Settings::default(), Arc::clone(&site), TaskTracker::new()));
+        Self { address, keys, clock, site, life, routing: path, _data: data }
     }
 
     /// A token of this server's own, for an hour or as the change says.
@@ -234,6 +247,22 @@ impl Peer {
             if let Message::Text(text) = frame.expect("an open socket").unwrap() {
                 return text.to_string();
             }
+        }
+    }
+
+    /// What a call is answered with; nothing if the connection is gone.
+    pub async fn try_ask(&mut self, method: &str, params: Value) -> Option<Value> {
+        self.id += 1;
+        let request = json!({ "jsonrpc": "2.0", "id": self.id, "method": method, "params": params });
+        self.socket.send(Message::text(request.to_string())).await.ok()?;
+        loop {
+            let frame = tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time")?.ok()?;
+            let Message::Text(text) = frame else { continue };
+            let frame: Value = serde_json::from_str(&text).unwrap();
+            if frame.get("method").is_none() {
+                return Some(frame);
+            }
+            self.events.push_back(frame);
         }
     }
 

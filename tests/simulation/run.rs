@@ -1,13 +1,15 @@
 //! A run: what happens next is drawn, done, written or lost, and looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use fenliu::directory::DomainId;
-use fenliu::model::{AccountId, Body, Caller, ConversationId, SessionId, State, Status, Timestamp, Visibility};
-use fenliu::routing::{Acted, Actor, Command, Conversation, NewMessage, Refusal, Row, Settings, Table};
+use fenliu::model::{
+    AccountId, Body, BuyerKey, Caller, ConversationId, SessionId, State, Status, Timestamp, Visibility,
+};
+use fenliu::routing::{Acted, Actor, Command, Conversation, Here, NewMessage, Refusal, Row, Settings, Table};
 
 use crate::checker::Checker;
 use crate::random::Random;
@@ -46,6 +48,8 @@ pub struct Run<'a> {
     next_id: u128,
     /// Whether faults happen and deadlines are late.
     faults: bool,
+    /// Buyers of whom the last that was seen is that they went.
+    gone: HashSet<BuyerKey>,
     log: Vec<String>,
 }
 
@@ -62,6 +66,7 @@ impl<'a> Run<'a> {
             steps: 0,
             next_id: 0,
             faults: true,
+            gone: HashSet::new(),
             log: Vec::new(),
         }
     }
@@ -209,7 +214,12 @@ impl<'a> Run<'a> {
                 presence.grace_until = Some(self.now + GRACE);
             }
         }
-        self.table.restore(Arc::clone(&self.world.directory), self.store.written.recovered(), self.now, || {});
+        let (presence, gone) = (&self.checker.presence, &self.gone);
+        let here = Here {
+            session: &|session| presence.values().any(|agent| agent.sessions.contains(&session)),
+            buyer: &|key| !gone.contains(key),
+        };
+        self.table.restore(Arc::clone(&self.world.directory), self.store.written.recovered(), self.now, &here, || {});
         self.tick()
     }
 
@@ -283,6 +293,13 @@ impl<'a> Run<'a> {
             self.log.drain(..200);
         }
         let in_order = self.size == Size::Small && !names_somebody(&command);
+        if let (Some(Caller::Buyer { key, .. }), Command::BuyerPresence { online }) = (caller, &command) {
+            if *online {
+                self.gone.remove(key);
+            } else {
+                self.gone.insert(key.clone());
+            }
+        }
         let actor = Actor { caller, session };
         let mut acted = self.table.act(domain, &actor, command, self.now, |acted| acted);
         let result = acted.result.clone().map(|_| ());

@@ -134,6 +134,12 @@ impl Queued {
         let _ = health.wait_for(|health| *health != Health::Failed).await;
     }
 
+    pub(super) fn stray(&self) -> bool {
+        let mut queue = self.queue.lock();
+        queue.strayed |= self.has_failed();
+        self.has_failed()
+    }
+
     pub(super) fn stop(&self) {
         self.queue.lock().stopping = true;
         self.health.send_replace(Health::Stopped);

@@ -9,6 +9,7 @@ use crate::routing::agent::WrapUp;
 use crate::routing::conversation::Conversation;
 use crate::routing::desk::{Day, Durations};
 use crate::routing::event::{AgentRow, GroupRow};
+use crate::routing::reload::Here;
 
 /// What a domain is made of besides the snapshot.
 #[derive(Clone, Debug, Default)]
@@ -100,25 +101,45 @@ impl Parts {
         dealt
     }
 
-    /// Takes what a store has in place of what was in memory, where the store is the truth.
-    pub(in crate::routing) fn correct(&mut self, stored: Self) {
+    /// Takes what a store has in place of what was in memory, where the store is the truth, and lets go of who has
+    /// left meanwhile.
+    pub(in crate::routing) fn correct(&mut self, stored: Self, here: &Here<'_>, now: Timestamp, grace: Timestamp) {
         let live = &mut self.live;
         for entry in live.entries.values_mut() {
             entry.kinds = Vec::new();
             entry.hashes = HashSet::new();
             entry.partial = true;
         }
-        let gone = |id: &ConversationId| live.entries.get(id).map(|entry| entry.conversation.buyer_gone_since);
         self.conversations = stored.conversations;
         // What somebody wraps up may be open again.
         live.wrap_ups.clear();
         for conversation in &mut self.conversations {
-            if let Some(gone_since) = gone(&conversation.id) {
-                conversation.buyer_gone_since = gone_since;
-            }
+            let kept = live.entries.get(&conversation.id);
+            let gone_since = kept.and_then(|entry| entry.conversation.buyer_gone_since);
+            let is_here = (here.buyer)(&conversation.profile.key);
+            conversation.buyer_gone_since = if is_here { None } else { gone_since.or(Some(now)) };
         }
         self.agents = stored.agents;
         self.groups = stored.groups;
+        let reachable = self.agents.iter().filter(|row| row.status != Status::Offline).map(|row| &row.account);
+        let reachable: HashSet<_> = reachable.collect();
+        let mut left = HashSet::new();
+        for (account, (sessions, grace_until)) in &mut live.sessions {
+            sessions.retain(|session| (here.session)(*session));
+            if !sessions.is_empty() {
+                *grace_until = None;
+                continue;
+            }
+            *grace_until = reachable.contains(account).then(|| grace_until.unwrap_or(grace));
+            left.insert(account.clone());
+        }
+        for figures in live.desks.values_mut() {
+            figures.subscribers.retain(|account| !left.contains(account));
+            figures.watched.retain(|_, watchers| {
+                watchers.retain(|account| !left.contains(account));
+                !watchers.is_empty()
+            });
+        }
     }
 }
 
