@@ -7,6 +7,7 @@ mod ctl;
 mod explain;
 mod load;
 pub mod output;
+mod recording;
 mod simulate;
 mod token;
 mod trace;

@@ -35,8 +35,11 @@ pub struct Args {
     #[arg(long, value_name = "PATH", default_value = "config/routing")]
     pub routing: PathBuf,
     /// Who comes, how long conversations take, how agents work
-    #[arg(long, value_name = "FILE")]
-    pub traffic: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "replay")]
+    pub traffic: Option<PathBuf>,
+    /// Instead: what the daemon with this data directory has recorded, once more under the configuration
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["traffic", "compare", "staff", "seed"])]
+    pub replay: Option<PathBuf>,
     /// Another routing configuration, for the same buyers: what it changes
     #[arg(long, value_name = "PATH")]
     pub compare: Option<PathBuf>,
@@ -49,6 +52,9 @@ pub struct Args {
     /// Which chance, instead of the file's
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+    /// Write a page with the curves to this file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// End with 99 if this does not hold, as in wait_p95<=30s or groups.tea/presale.sl>=0.8; may be given again
     #[arg(long, value_name = "CONDITION", value_parser = Threshold::parse)]
     pub threshold: Vec<Threshold>,
@@ -66,6 +72,7 @@ pub fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(INVALID));
         }
     };
+    let read = read.with_worlds(args)?;
     let group = match staff_group(args, &read) {
         Ok(group) => group,
         Err(message) => {
@@ -76,14 +83,12 @@ pub fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
 
     let started = Instant::now();
     let progress = Arc::new(Progress::default());
-    let runs = if read.compare.is_some() { 4 } else { 2 };
-    let expected = args.staff.is_none().then(|| read.traffic.expected_arrivals().saturating_mul(runs));
-    let results = with_bar(&progress, expected, || simulate(args, &read, group, &progress))?;
+    let expected: u64 = read.worlds.iter().map(|world| world.traffic.expected_arrivals().saturating_mul(2)).sum();
+    let expected = args.staff.is_none().then_some(expected);
+    let (results, events) = with_bar(&progress, expected, || simulate(args, &read, group, &progress))?;
     let took = started.elapsed().as_secs_f64();
-    let events = results.1;
     eprintln!("{events} events in {took:.1} s: {:.0} a second", events as f64 / took.max(1e-9));
 
-    let results = results.0;
     match globals.format {
         Format::Json => print((serde_json::to_string_pretty(&results)? + "\n").as_bytes())?,
         Format::Text => print(simulation::render(&results)?.as_bytes())?,
@@ -98,6 +103,27 @@ struct Read {
     directory: Directory,
     compare: Option<Directory>,
     traffic: Arc<Traffic>,
+    /// What is run.
+    worlds: Vec<World>,
+    /// Conversations of a recording whose sellers this configuration does not know.
+    unknown: u64,
+}
+
+impl Read {
+    fn with_worlds(mut self, args: &Args) -> anyhow::Result<Self> {
+        match &args.replay {
+            Some(path) => {
+                let (world, unknown) = simulation::replayed(&self.directory, &super::recording::read(path)?);
+                self.unknown = unknown;
+                self.worlds.push(world);
+            }
+            None => {
+                let directories = std::iter::once(&self.directory).chain(&self.compare);
+                self.worlds = directories.map(|directory| World::new(directory, Arc::clone(&self.traffic))).collect();
+            }
+        }
+        Ok(self)
+    }
 }
 
 /// Reads everything; every fault of every file at once.
@@ -105,7 +131,10 @@ fn read(args: &Args) -> Result<Read, Faults> {
     let mut faults = Faults::default();
     let directory = routing(&args.routing, &mut faults);
     let compare = args.compare.as_deref().map(|path| routing(path, &mut faults));
-    let traffic = traffic(&args.traffic, directory.as_ref(), &mut faults);
+    let traffic = match &args.traffic {
+        Some(path) => traffic(path, directory.as_ref(), &mut faults),
+        None => Some(Traffic::default()),
+    };
     if let (Some(traffic), Some(Some(other)), Some(path)) = (&traffic, &compare, &args.compare) {
         for stream in traffic.streams.iter().filter(|stream| !other.sellers.contains_key(&stream.seller)) {
             let message = format!("there is no seller `{}`, whom the stream `{}` goes to", stream.seller, stream.id);
@@ -118,7 +147,8 @@ fn read(args: &Args) -> Result<Read, Faults> {
     if let Some(seed) = args.seed {
         traffic.span.seed = seed;
     }
-    Ok(Read { directory, compare: compare.flatten(), traffic: Arc::new(traffic) })
+    let (compare, traffic) = (compare.flatten(), Arc::new(traffic));
+    Ok(Read { directory, compare, traffic, worlds: Vec::new(), unknown: 0 })
 }
 
 fn routing(path: &Path, faults: &mut Faults) -> Option<Directory> {
@@ -161,7 +191,7 @@ fn staff_group(args: &Args, read: &Read) -> Result<Option<(SellerId, GroupId)>, 
     if args.staff.is_none() {
         return Ok(None);
     }
-    let world = World::new(&read.directory, Arc::clone(&read.traffic));
+    let Some(world) = read.worlds.first() else { return Ok(None) };
     let names = || world.groups.iter().map(simulation::GroupPlan::name).collect::<Vec<_>>().join(", ");
     let group = match &args.staff_group {
         Some(name) => world.groups.iter().find(|group| group.name() == *name),
@@ -179,19 +209,19 @@ fn simulate(
     group: Option<(SellerId, GroupId)>,
     progress: &Progress,
 ) -> anyhow::Result<(Results, u64)> {
-    let worlds: Vec<World> = std::iter::once(&read.directory)
-        .chain(&read.compare)
-        .map(|directory| World::new(directory, Arc::clone(&read.traffic)))
-        .collect();
+    let worlds = &read.worlds;
     let pools: Vec<World> = worlds.iter().map(World::pooled).collect();
     let all: Vec<&World> = worlds.iter().chain(&pools).collect();
     let gathered = simulation::run_all(&all, progress)?;
     let events = gathered.iter().map(|gathered| gathered.events).sum();
     let (of_worlds, of_pools) = gathered.split_at(worlds.len());
-    let parts = worlds.into_iter().zip(of_worlds.iter().cloned()).zip(of_pools.iter().cloned());
+    let parts = worlds.iter().cloned().zip(of_worlds.iter().cloned()).zip(of_pools.iter().cloned());
     let tried: Vec<Tried> = parts.map(|((world, gathered), pooled)| Tried { world, gathered, pooled }).collect();
     let first = tried.first().context("nothing was run")?;
     let mut results = first.results();
+    if args.replay.is_some() {
+        results.replay = Some(simulation::replay_difference(first, read.unknown));
+    }
     if let Some(other) = tried.get(1) {
         results.compare = Some(Box::new(other.all()));
         results.difference = Some(Box::new(first.difference(other)));
@@ -199,6 +229,10 @@ fn simulate(
     if let (Some(target), Some((seller, group))) = (&args.staff, &group) {
         let staffing = simulation::staff(&read.directory, &read.traffic, (seller, group), target, progress)?;
         results.staff = Some(staffing);
+    }
+    if let Some(path) = &args.report {
+        let page = simulation::page(&tried, &results)?;
+        fs::write(path, page).with_context(|| format!("the report cannot be written to {}", path.display()))?;
     }
     Ok((results, events))
 }

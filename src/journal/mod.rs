@@ -19,7 +19,7 @@ use crate::model::{
 use crate::routing::{self, Batch, Conversation, Decision, Message, Past, Resent};
 
 pub use memory::Memory;
-pub use sqlite::{Durability, Sqlite};
+pub use sqlite::{Durability, Recorded, Sqlite, recorded};
 pub use writer::{Fate, Position, Rebuild, Settings, Slot, Unavailable, Void, Writer};
 
 /// One thing to be written: all of it, or nothing.

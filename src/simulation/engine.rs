@@ -215,6 +215,7 @@ impl<'w> Engine<'w> {
         for stream in 0..self.sources.len() {
             self.plan_arrival(stream, 0);
         }
+        self.plan_again();
         Ok(())
     }
 
@@ -264,6 +265,12 @@ impl<'w> Engine<'w> {
 
     fn since_start(&self, at: Timestamp) -> i64 {
         at.micros().saturating_sub(self.world.start.micros())
+    }
+
+    /// When the next of those who come again comes.
+    pub(super) fn plan_again(&mut self) {
+        let next = usize::try_from(self.arrived).ok().and_then(|next| self.world.again.get(next));
+        self.arrivals.extend(next.map(|again| (again.at.max(self.now), again.stream)));
     }
 
     /// When the next buyer of a stream comes: unit exponentials through the rate, hour by hour.

@@ -1,17 +1,10 @@
 //! What happens in a run, one thing at a time, and what the core makes of it.
 
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
-
-use super::count::{Fate, Where};
-use super::engine::{Engine, Fault, Open, Progress, Standing, TOLD};
-use super::random::Purpose;
-use super::traffic::Extent;
+use super::count::Fate;
+use super::engine::{Engine, Fault, Open, Standing};
 use crate::directory::DomainId;
 use crate::model::{AccountId, BuyerKey, Caller, ConversationId, SellerId, SessionId, Status};
-use crate::routing::{
-    Actor, Command, Context, Conversation, Event, Hypothesis, LeftReason, Outcome, Past, Profile, Start,
-};
+use crate::routing::{Actor, Command, Conversation, Event, LeftReason};
 
 impl Engine<'_> {
     /// The next conversation is done.
@@ -137,108 +130,7 @@ impl Engine<'_> {
         self.act(self.staff[agent].domain, Some(&caller), command, what)
     }
 
-    /// A buyer comes.
-    pub(super) fn arrive(&mut self, progress: &Progress) -> Result<(), Fault> {
-        let Some((_, stream)) = self.arrivals.pop_first() else { return Ok(()) };
-        let Some(counts) = self.is_counted() else {
-            self.end_arrivals();
-            return Ok(());
-        };
-        let nth = self.sources[stream].count;
-        self.sources[stream].count += 1;
-        self.plan_arrival(stream, self.now);
-        self.arrived += 1;
-        self.events += 1;
-        self.moved = self.now;
-        if self.arrived.is_multiple_of(TOLD) {
-            progress.arrivals.fetch_add(TOLD, Ordering::Relaxed);
-            if progress.stop.load(Ordering::Relaxed) {
-                return Err(Fault::Stopped);
-            }
-        }
-        let part = if counts { Some(self.tally.arrive(self.counted, self.now)) } else { None };
-        self.counted += u64::from(counts);
-        self.tally.gathered.warm_up += u64::from(!counts);
-        if let (Extent::Time(time), Some(_), None) = (self.world.traffic.span.counted, part, self.ends) {
-            self.ends = Some(self.now.saturating_add(time));
-        }
-        if self.world.traffic.span.counted == Extent::Arrivals(self.counted) {
-            self.end_arrivals();
-        }
-        self.start(stream, nth, part)
-    }
-
-    fn start(&mut self, stream: usize, nth: u64, part: Option<usize>) -> Result<(), Fault> {
-        let conversation = self.arrived;
-        let plan = &self.world.traffic.streams[stream];
-        let source = &self.sources[stream];
-        let patience = plan.patience.map(|law| law.draw(source.draws(Purpose::Patience), nth).round() as i64);
-        let (seller, entry, domain) = (plan.seller.clone(), plan.entry.clone(), source.domain);
-        let attributes = plan.attributes.clone();
-        let profile = Arc::new(Profile { key: buyer(conversation), name: None, attributes });
-        let context = Arc::clone(&source.context);
-        let recent = self.recent_agent(stream, nth, &profile)?;
-        let open = Open {
-            stream,
-            nth,
-            group: 0,
-            arrived: self.now,
-            patience: patience.map(|patience| self.now.saturating_add(patience)),
-            recent: recent.clone(),
-            counted: part.map(|part| Where { part, stream, group: 0, hour: self.tally.hour(self.now) }),
-            standing: Standing::New,
-            served_at: None,
-        };
-        self.open.insert(conversation, open);
-        let now = self.time();
-        let start = Start {
-            conversation: id(conversation),
-            seller,
-            entry,
-            profile,
-            context,
-            message: None,
-            past: Past { recent: recent.map(|agent| (agent, now)) },
-            open: 0,
-        };
-        self.act(domain, None, Command::Start(Box::new(start)), "a start")?;
-        self.begin_waiting(conversation);
-        Ok(())
-    }
-
-    /// Whom this buyer met before, if anybody: each member of its target group is as likely.
-    fn recent_agent(&mut self, stream: usize, nth: u64, profile: &Arc<Profile>) -> Result<Option<AccountId>, Fault> {
-        let plan = &self.world.traffic.streams[stream];
-        if self.sources[stream].draws(Purpose::Returning).unit(nth) > plan.returning {
-            return Ok(None);
-        }
-        let hypothesis = Hypothesis {
-            seller: plan.seller.clone(),
-            profile: Arc::clone(profile),
-            context: Arc::clone(&self.sources[stream].context) as Context,
-            text: None,
-            past: Past::default(),
-        };
-        let command = Command::Explain(Box::new(hypothesis));
-        let now = self.time();
-        let domain = self.sources[stream].domain;
-        let result = self.table.act(domain, &Actor::default(), command, now, |acted| acted.result);
-        let group = match result {
-            Ok(Outcome::Decision(decision)) => decision.chosen.group.clone(),
-            Ok(_) => None,
-            Err(why) => return Err(self.refused("a hypothetical buyer", &why)),
-        };
-        let group = group.and_then(|group| self.group_at[stream].get(&group));
-        let Some(group) = group.map(|group| &self.world.groups[*group]) else { return Ok(None) };
-        if group.recent_agent.is_none() {
-            return Ok(None);
-        }
-        let share = 1.0 - self.sources[stream].draws(Purpose::Recent).unit(nth);
-        let at = (share * group.members.len() as f64) as usize;
-        Ok(group.members.iter().nth(at).cloned())
-    }
-
-    fn begin_waiting(&mut self, conversation: u64) {
+    pub(super) fn begin_waiting(&mut self, conversation: u64) {
         let Some(open) = self.open.get_mut(&conversation) else { return };
         if open.standing != Standing::New {
             return;
@@ -259,8 +151,12 @@ impl Engine<'_> {
             }
             self.tally.wait(open.stream, open.group, self.now, false);
         }
+        let waited = self.now - open.arrived;
         if let Some(at) = open.counted {
-            self.tally.count_fate(at, fate, self.now - open.arrived, self.now);
+            self.tally.count_fate(at, fate, waited, self.now);
+        }
+        if let Some(outcome) = self.outcome(conversation) {
+            (outcome.waited, outcome.fate) = (waited, Some(fate));
         }
     }
 
@@ -306,7 +202,7 @@ impl Engine<'_> {
         Ok(acted.more)
     }
 
-    fn refused(&self, what: &'static str, why: &crate::routing::Refusal) -> Fault {
+    pub(super) fn refused(&self, what: &'static str, why: &crate::routing::Refusal) -> Fault {
         Fault::Refused { what, at: self.now, why: why.to_string() }
     }
 
@@ -337,6 +233,9 @@ impl Engine<'_> {
         let Some(mut open) = self.open.remove(&conversation) else { return };
         let first = open.standing != Standing::Left;
         if first {
+            if let Some(outcome) = self.outcome(conversation) {
+                outcome.agent = Some(agent);
+            }
             self.end_waiting(&mut open, conversation, Fate::Served);
             open.served_at = Some(self.now);
         }
@@ -351,8 +250,7 @@ impl Engine<'_> {
             }
             self.tally.count_assigned(at, agent);
         }
-        let work = self.world.traffic.streams[open.stream].work;
-        let work = work.draw(self.sources[open.stream].draws(Purpose::Work), open.nth);
+        let work = self.work(conversation, &open);
         let mark = self.staff[agent].worker.add(conversation, work, self.now);
         open.standing = Standing::Working { mark };
         self.tally.take(agent, open.stream, self.now);
@@ -377,7 +275,7 @@ impl Engine<'_> {
     }
 }
 
-fn id(conversation: u64) -> ConversationId {
+pub(super) fn id(conversation: u64) -> ConversationId {
     ConversationId(u128::from(conversation))
 }
 
@@ -385,6 +283,6 @@ fn number(conversation: ConversationId) -> u64 {
     u64::try_from(conversation.0).unwrap_or(u64::MAX)
 }
 
-fn buyer(conversation: u64) -> BuyerKey {
+pub(super) fn buyer(conversation: u64) -> BuyerKey {
     BuyerKey { within: None::<SellerId>, sub: format!("buyer-{conversation}").into() }
 }

@@ -234,7 +234,7 @@ fn refused<'n, T>(
 }
 
 /// Shifts that touch are one.
-fn join(shifts: &mut Vec<(i64, i64)>) {
+pub(super) fn join(shifts: &mut Vec<(i64, i64)>) {
     shifts.sort_unstable();
     let mut joined: Vec<(i64, i64)> = Vec::with_capacity(shifts.len());
     for (from, to) in shifts.drain(..) {

@@ -59,6 +59,9 @@ pub struct Results {
     /// What came of the other configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compare: Option<Box<All>>,
+    /// What differs from what happened, where a recording was replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<super::replay::Difference>,
     /// The other's figures less these, buyer by buyer the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<Box<All>>,
@@ -87,7 +90,7 @@ impl Tried {
             events: self.gathered.events,
         };
         let formula = fit(&self.world).and_then(|fit| fit.solve(1));
-        Results { run, all: self.all(), formula, staff: None, compare: None, difference: None }
+        Results { run, all: self.all(), formula, staff: None, compare: None, replay: None, difference: None }
     }
 
     /// All figures.

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::level::Level;
 use super::part::{AgentPart, Part};
+use super::replay::Outcome;
 use super::traffic::{Extent, HOUR};
 use super::world::World;
 
@@ -31,6 +32,8 @@ pub struct Gathered {
     pub warm_up: u64,
     /// Arrivals, completions and abandonments, the warm-up's too.
     pub events: u64,
+    /// What became of each buyer who came again; of drawn ones nothing.
+    pub outcomes: Vec<Outcome>,
 }
 
 impl Gathered {
@@ -112,6 +115,7 @@ impl Tally {
             agents: vec![vec![AgentPart::default(); parts]; world.agents.len()],
             warm_up: 0,
             events: 0,
+            outcomes: Vec::new(),
         };
         let agents = world.agents.iter().map(|agent| AgentLevel {
             since: 0,

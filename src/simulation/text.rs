@@ -68,6 +68,9 @@ pub fn render(results: &Results) -> Result<String, fmt::Error> {
     let run = &results.run;
     let times = if run.replications > 1 { format!(", {} replications", run.replications) } else { String::new() };
     writeln!(text, "{} buyers after {} of warm-up{times}, seed {}", run.arrivals, run.warm_up, run.seed)?;
+    if let Some(replay) = &results.replay {
+        replayed(&mut text, results, replay)?;
+    }
     match (&results.compare, &results.difference) {
         (Some(after), Some(difference)) => compared(&mut text, results, after, difference)?,
         _ => total(&mut text, results)?,
@@ -97,6 +100,25 @@ fn total(text: &mut String, results: &Results) -> fmt::Result {
         let closed = closed.map_or_else(String::new, |value| shown(*value, unit));
         let line = format!("{words:38}{:>20}{bound:>WIDTH$}{closed:>WIDTH$}", within(figure, unit));
         writeln!(text, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+/// What happened, beside what would have.
+fn replayed(text: &mut String, results: &Results, replay: &super::replay::Difference) -> fmt::Result {
+    writeln!(text, "\n{:38}{:>WIDTH$}   {:<WIDTH$}", "", "happened", "would have")?;
+    for (metric, words, unit) in TOTAL {
+        let (Some(then), Some(now)) = (replay.happened.find(metric), results.all.total.find(metric)) else { continue };
+        let line = format!("{words:38}{:>WIDTH$} → {:<WIDTH$}", shown(*then, unit), shown(now.value, unit));
+        writeln!(text, "{}", line.trim_end())?;
+    }
+    if let Some(same) = replay.same_agent {
+        writeln!(text, "{:38}{:>WIDTH$}", "with the same agent", shown(same, Unit::Share))?;
+    }
+    let (no_longer, now) = (replay.no_longer_served, replay.now_served);
+    writeln!(text, "served then and not now: {no_longer}; now and not then: {now}")?;
+    if replay.unknown > 0 {
+        writeln!(text, "of sellers that this configuration does not know: {}", replay.unknown)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::civil::date;
 
+use super::replay::Again;
 use super::traffic::Traffic;
 use crate::directory::{
     Authorization, Directory, Domain, Group, Member, Seller, ShopStatus, SubAccount, SubAccountKind, Target, Via,
@@ -71,6 +72,8 @@ pub struct World {
     pub groups: Vec<GroupPlan>,
     /// The moment of the start.
     pub start: Timestamp,
+    /// Buyers who come again as they came, instead of drawn ones.
+    pub again: Arc<[Again]>,
 }
 
 /// The start of every run: a Monday.
@@ -101,7 +104,7 @@ impl World {
             }));
         }
         let agents = plans(&directory, &sellers, &groups, &traffic);
-        Self { directory: Arc::new(directory), traffic, agents, groups, start }
+        Self { directory: Arc::new(directory), traffic, agents, groups, start, again: Arc::new([]) }
     }
 
     /// The same traffic and agents, and one pool: whoever is free takes whoever came first.
@@ -138,7 +141,8 @@ impl World {
         }
         let members = agents.iter().map(|agent| agent.account.clone()).collect();
         let groups = vec![GroupPlan { seller, group, members, recent_agent: None, wrap_up: Duration::ZERO }];
-        Self { directory: Arc::new(directory), traffic: Arc::new(traffic), agents, groups, start: self.start }
+        let (directory, again) = (Arc::new(directory), Arc::clone(&self.again));
+        Self { directory, traffic: Arc::new(traffic), agents, groups, start: self.start, again }
     }
 
     /// The settings of its groups, in their order.

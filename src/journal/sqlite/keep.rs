@@ -19,6 +19,9 @@ const DOOMED: &str = "SELECT number, id, buyer, within, seller, detail FROM conv
 
 /// Deletes what closed before a time. How many conversations that were.
 pub(super) fn forget_before(connection: &mut Connection, before: Timestamp) -> Result<u64, StoreError> {
+    // The last word of each agent still holds.
+    let sql = "DELETE FROM presence WHERE at < ? AND number NOT IN (SELECT max(number) FROM presence GROUP BY account)";
+    connection.execute(sql, [before.micros()]).map_err(failed)?;
     forget_all(connection, &format!("{DOOMED} AND closed_at < ? ORDER BY closed_at LIMIT ?"), &[&before.micros()])
 }
 

@@ -4,10 +4,13 @@
 mod chain;
 mod keep;
 mod reads;
+mod recorded;
 mod schema;
 mod sink;
 mod stored;
 mod writing;
+
+pub use recorded::{Recorded, recorded};
 
 use std::fs::{File, TryLockError};
 use std::io;

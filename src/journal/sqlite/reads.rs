@@ -15,7 +15,8 @@ use crate::journal::{Again, Audit, Audited, Filter, History, Known, Listed, Rang
 use crate::model::{Body, BuyerKey, ConversationId, EntryId, GroupId, SellerId, Sender, Status, Timestamp, Visibility};
 use crate::routing::{self, AgentRow, Conversation, Decision, GroupRow, Message, Past, Profile, Resent, Tail};
 
-const CONVERSATION: &str = "SELECT c.id, c.seller, c.within, c.buyer, c.state, c.team, c.agent, c.entry, c.started_at,
+pub(super) const CONVERSATION: &str =
+    "SELECT c.id, c.seller, c.within, c.buyer, c.state, c.team, c.agent, c.entry, c.started_at,
     c.closed_at, c.detail, t.rev, t.first_reply_at, t.last_seq, t.last_for_buyer, t.last_wrote, t.unanswered_since,
     t.read_by_buyer, t.read_by_staff, t.unread_by_buyer, t.unread_by_staff
     FROM conversation c JOIN tail t ON t.conversation = c.number";
@@ -195,7 +196,7 @@ pub(super) fn all<T>(
     Ok(found)
 }
 
-fn conversation(row: &Row<'_>) -> Result<Conversation, StoreError> {
+pub(super) fn conversation(row: &Row<'_>) -> Result<Conversation, StoreError> {
     let detail: Detail = from_json(&column::<String>(row, 10)?)?;
     let key = BuyerKey { within: vouching(column(row, 2)?), sub: column(row, 3)? };
     let started_at = time(row, 8)?;
@@ -323,7 +324,7 @@ pub(super) fn natural(row: &Row<'_>, at: usize) -> Result<u64, StoreError> {
     u64::try_from(column::<i64>(row, at)?).map_err(|_| damaged("a number below zero"))
 }
 
-fn time(row: &Row<'_>, at: usize) -> Result<Timestamp, StoreError> {
+pub(super) fn time(row: &Row<'_>, at: usize) -> Result<Timestamp, StoreError> {
     column(row, at).map(Timestamp::from_micros)
 }
 

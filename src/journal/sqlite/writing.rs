@@ -135,6 +135,13 @@ impl<'a> Writing<'a> {
                 self.prepared(sql)?.execute(params![number, decision.at.micros(), detail]).map_err(failed)?;
                 Ok(())
             }
+            Event::StatusSet { agent, status, at, .. } => {
+                let sql = "INSERT INTO presence (account, at, status) VALUES (?, ?, ?)";
+                self.prepared(sql)?
+                    .execute(params![agent.as_str(), at.micros(), status_name(*status)])
+                    .map_err(failed)?;
+                Ok(())
+            }
             _ => Ok(()),
         }
     }
