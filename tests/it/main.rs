@@ -11,5 +11,6 @@ mod messages;
 mod peer;
 mod presence;
 mod reload;
+mod replay;
 mod shops;
 mod who_is_who;

@@ -34,7 +34,7 @@ pub struct Daemon {
     pub site: Arc<Site>,
     life: Lifecycle,
     routing: std::path::PathBuf,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Daemon {
@@ -75,7 +75,7 @@ impl Daemon {
             daemon::assemble(settings, loaded, Arc::clone(&keys), Arc::clone(&clock), store, life.clone());
         tokio::spawn(daemon::keep_time(Arc::clone(&site), wake));
         tokio::spawn(server::public(listener, server::Settings::default(), Arc::clone(&site), TaskTracker::new()));
-        Self { address, keys, clock, site, life, routing: path, _data: data }
+        Self { address, keys, clock, site, life, routing: path, data }
     }
 
     /// A token of this server's own, for an hour or as the change says.
@@ -111,6 +111,11 @@ impl Daemon {
 
     pub async fn operator(&self) -> Peer {
         self.open(json!({ "token": self.token(Role::Operator, "ops", |_| {}) })).await
+    }
+
+    /// The directory of this test: the routing configuration is in it, and the data if there are any.
+    pub fn data(&self) -> &std::path::Path {
+        self.data.path()
     }
 
     /// Writes another routing configuration; nobody has loaded it yet.
