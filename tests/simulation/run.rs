@@ -110,8 +110,9 @@ impl<'a> Run<'a> {
                 Command::SetStatus { agent: None, seller: None, status: Status::Online, reroute: false },
             )?;
         }
-        for _ in 0..400 {
-            self.advance(Duration::from_secs(20))?;
+        // Everybody answers before an offer runs out: who misses some is set away.
+        for _ in 0..2_000 {
+            self.advance(Duration::from_secs(4))?;
             let held: Vec<Conversation> =
                 self.store.hoped.open.values().filter(|c| c.agent.is_some()).cloned().collect();
             for c in held {
