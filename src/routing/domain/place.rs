@@ -14,6 +14,20 @@ type SellerKey = (i64, ConversationId);
 /// The place of a left message: the oldest first.
 pub(super) type LeftKey = (Timestamp, ConversationId);
 
+/// The first of each of a seller's queues, by the queue's own order.
+#[derive(Default)]
+struct Heads(Vec<(usize, Key)>);
+
+impl Heads {
+    fn add(&mut self, group: usize, key: Option<Key>) {
+        let Some(key) = key else { return };
+        match self.0.iter_mut().find(|(known, _)| *known == group) {
+            Some((_, head)) => *head = key.min(*head),
+            None => self.0.push((group, key)),
+        }
+    }
+}
+
 impl Domain {
     /// The first in order that waits and that the agent may take.
     pub(super) fn first_for(&self, agent: usize, now: Timestamp) -> Option<ConversationId> {
@@ -30,11 +44,11 @@ impl Domain {
         first.map(|(_, id)| id)
     }
 
-    /// The first in order of one seller.
+    /// The first in order of one seller: of each queue the first, and then the first of these.
     fn first_at(&self, agent: usize, at: usize, now: Timestamp) -> Option<SellerKey> {
         let state = &self.agents[agent];
         let seats = &state.seats;
-        let mut best: Option<SellerKey> = None;
+        let mut heads = Heads::default();
         let from = seats.partition_point(|seat| seat.desk < at);
         for seat in seats[from..].iter().take_while(|seat| seat.desk == at) {
             let group = &self.desks[at].groups[seat.group];
@@ -45,23 +59,22 @@ impl Domain {
                 (*from, if source.online == 0 { &source.open } else { &source.due[*step] })
             });
             for (from, source) in own.chain(feeds).filter(|(_, source)| !source.is_empty()) {
-                let found = self.first_of(agent, at, from, source, through, now);
-                best = best.into_iter().chain(found).min();
+                heads.add(from, self.first_of(agent, at, source, through, now));
             }
         }
-        let reserved = state.reserved.iter().filter_map(|id| {
-            let entry = self.conversations.get(id).filter(|entry| entry.desk == at)?;
-            let waits = entry.conversation.state == State::Queued && self.select(entry, None, now).is_some();
-            waits.then(|| self.seller_key(entry))
-        });
-        best = best.into_iter().chain(reserved.min()).min();
+        for entry in state.reserved.iter().filter_map(|id| self.conversations.get(id)) {
+            let waits = entry.desk == at && entry.conversation.state == State::Queued;
+            if waits && self.select(entry, None, now).is_some() {
+                let key = desk::key(self.desks[at].config(entry.group), &entry.conversation);
+                heads.add(entry.group, Some(key));
+            }
+        }
         if self.last_resort(at) == Some(agent) {
             for (from, group) in self.desks[at].groups.iter().enumerate() {
-                let found = self.first_of(agent, at, from, &group.open, None, now);
-                best = best.into_iter().chain(found).min();
+                heads.add(from, self.first_of(agent, at, &group.open, None, now));
             }
         }
-        best
+        heads.0.iter().map(|(_, (_, _, id))| self.seller_key(&self.conversations[id])).min()
     }
 
     /// The first of one queue.
@@ -69,21 +82,20 @@ impl Domain {
         &self,
         agent: usize,
         at: usize,
-        from: usize,
         source: &BTreeSet<Key>,
         through: Through,
         now: Timestamp,
-    ) -> Option<SellerKey> {
+    ) -> Option<Key> {
         let head = self.conversations.get(&source.first()?.2)?;
         let ignore = self.ignored(head, through);
         if !self.bars(agent, at, through, 1, now).without(ignore?).is_empty() {
             return None;
         }
-        let found = source.iter().find_map(|(_, _, id)| {
-            let entry = self.conversations.get(id)?;
-            entry.conversation.exclusion(&self.agents[agent].account).is_none().then_some(entry)
-        })?;
-        Some(desk::seller_key(self.desks[at].config(from), &found.conversation))
+        let free = |(_, _, id): &&Key| {
+            let entry = self.conversations.get(id);
+            entry.is_some_and(|entry| entry.conversation.exclusion(&self.agents[agent].account).is_none())
+        };
+        source.iter().find(free).copied()
     }
 
     /// What does not keep somebody from the conversations of a group, as things stand there; none if nothing helps.
