@@ -211,6 +211,26 @@ fn who_is_suspended_no_longer_looks_at_the_desk() {
 }
 
 #[test]
+fn who_loses_a_right_by_a_reload_is_told_nothing_more_of_what_it_followed() {
+    let people = [("ann", 1), ("mei", 9)];
+    let text = accounts(&people) + &seller("tea", "lin", &people, &group("all", &["mei"], ""));
+    let mut shop = Shop::new(&text);
+    shop.online("ann");
+    shop.online("mei");
+    shop.by_agent("ann", Command::ViewDesk { seller: "tea".into(), subscribe: Some(true) }).unwrap();
+    let watched = shop.start("eve");
+    shop.by_agent("ann", Command::Watch { conversation: watched, on: true }).unwrap();
+
+    shop.reload(&text.replacen("\"conversation.monitor\", ", "", 1).replacen("\"desk.view\", ", "", 1));
+    shop.told.clear();
+    shop.buyer_writes(watched).unwrap();
+    shop.start("ada");
+    shop.wait(5);
+
+    assert_eq!(shop.told_to("ann"), []);
+}
+
+#[test]
 fn one_who_does_not_answer_costs_one_step_of_its_tick() {
     let settings = "reassign_unanswered = \"10s\"";
     let mut shop = shop(&[("mei", 9), ("bo", 9)], &group("all", &["mei", "bo"], settings));
