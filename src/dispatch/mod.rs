@@ -159,14 +159,7 @@ impl Dispatch {
             Call::Start(start) => self.start(peer, profile, start, to).await,
             Call::Rate { conversation, rating } => self.rate(peer, conversation, rating, to).await,
             Call::History { conversation, range, limit } => self.history(peer, conversation, range, limit).await,
-            Call::Get { conversation } => {
-                if let Some(answer) = self.on(peer, Command::Get { conversation }, to).await? {
-                    return Ok(answer);
-                }
-                let closed = self.closed(peer, conversation, action).await?;
-                let view = self.shown(&closed);
-                Ok(now(move |to| protocol::reply(&to.id, to.method, to.class, &Ok(Outcome::Conversation(view)))))
-            }
+            Call::Get { conversation } => self.get(peer, conversation, to).await,
             Call::List(list) => self.list(peer, list).await,
             Call::Act(command) => self.command(peer, self.of_whom(peer, command)?, to).await,
             Call::ExplainPast { conversation } => self.explain_past(peer, conversation, action).await,

@@ -3,14 +3,14 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Dispatch, Refused, now};
+use super::{Answer, Dispatch, Refused, now, unavailable};
 use crate::delivery::{Peer, ReplyTo};
 use crate::directory::Directory;
-use crate::journal::Range;
+use crate::journal::{Audit, Range, Write};
 use crate::model::{Caller, ConversationId, SellerId, State, Subject, Timestamp};
 use crate::policy::{self, Action, Method, Rights};
-use crate::protocol;
-use crate::routing::{Command, Conversation, Rating, Refusal, View};
+use crate::protocol::{self, RpcError};
+use crate::routing::{Command, Conversation, Outcome, Rating, Refusal, View};
 
 impl Dispatch {
     /// A closed conversation that the caller may do this with.
@@ -29,6 +29,42 @@ impl Dispatch {
         let rights = Rights { groups: &groups, ..rights };
         policy::permit(&peer.caller, action, &rights, Some(&subject), None)?;
         Ok(closed)
+    }
+
+    /// A conversation, open or closed. That an operator looks at it is remembered.
+    pub(super) async fn get(
+        &self,
+        peer: &Arc<Peer>,
+        conversation: ConversationId,
+        to: &mut Option<ReplyTo>,
+    ) -> Result<Answer, Refused> {
+        let (get, action) = (|| Command::Get { conversation }, Action::Call(Method::ConversationGet));
+        if matches!(peer.caller, Caller::Operator { .. }) {
+            if !self.read(peer, get()).await? {
+                self.closed(peer, conversation, action).await?;
+            }
+            self.remember_reading(peer, Method::ConversationGet, conversation).await?;
+        }
+        if let Some(answer) = self.on(peer, get(), to).await? {
+            return Ok(answer);
+        }
+        let view = self.shown(&self.closed(peer, conversation, action).await?);
+        Ok(now(move |to| protocol::reply(&to.id, to.method, to.class, &Ok(Outcome::Conversation(view)))))
+    }
+
+    /// What operators read of a conversation is in the audit log before they have it.
+    async fn remember_reading(
+        &self,
+        peer: &Peer,
+        method: Method,
+        conversation: ConversationId,
+    ) -> Result<(), RpcError> {
+        let Caller::Operator { sub } = &peer.caller else { return Ok(()) };
+        let detail = serde_json::json!({ "conversation": conversation }).to_string();
+        let (at, by) = (self.clock.now(), Arc::clone(sub));
+        let audit = Audit { at, by, action: method.name().into(), detail: detail.into() };
+        let position = self.writer.slot().await.map_err(|_| unavailable())?.write(Write::Audit(audit));
+        self.writer.durable(position).await.map_err(|_| unavailable())
     }
 
     /// What the buyer of a closed conversation has open with the same seller; nobody else is told.
@@ -62,6 +98,7 @@ impl Dispatch {
         if !self.read(peer, Command::ReadHistory { conversation }).await? {
             self.closed(peer, conversation, Action::Call(Method::MessageHistory)).await?;
         }
+        self.remember_reading(peer, Method::MessageHistory, conversation).await?;
         let notes = !matches!(peer.caller, Caller::Buyer { .. });
         let asked = range;
         let (after, before) = match asked {

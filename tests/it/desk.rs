@@ -130,3 +130,23 @@ async fn a_call_is_refused_for_its_params_first_then_role_then_sight_then_scope(
         assert_eq!(ann.denied(method, params).await, "forbidden", "{method}");
     }
 }
+
+#[tokio::test]
+async fn what_an_operator_reads_of_a_conversation_is_in_the_audit_log() {
+    let daemon = Daemon::with(crate::shops::ROUTING, |settings| settings.auth.operators_on_public = true).await;
+    let (mut ops, mut mei) = (daemon.operator().await, daemon.staff("mei", "online").await);
+    let mut ann = daemon.buyer("ann").await;
+    let id = ann.call("conversation.start", json!({"seller": "tea"})).await["conversation"]["id"].clone();
+    let conversation = json!({"conversation": id});
+
+    ops.call("conversation.get", conversation.clone()).await;
+    mei.call("conversation.close", conversation.clone()).await;
+    ops.call("message.history", conversation.clone()).await;
+    ops.refused("message.history", json!({"conversation": "00000000-0000-7000-8000-000000000000"})).await;
+    mei.call("message.history", conversation.clone()).await;
+
+    let entries = daemon.site.dispatch.journal.audit(0, 10).await.unwrap();
+    let read: Vec<_> = entries.iter().map(|found| (&*found.entry.by, &*found.entry.action)).collect();
+    assert_eq!(read, [("ops", "conversation.get"), ("ops", "message.history")]);
+    assert_eq!(*entries[1].entry.detail, conversation.to_string());
+}
