@@ -1,7 +1,7 @@
 //! What a plain reference and a simulation found wrong here, a test each.
 
 use fenliu::model::{State, Status};
-use fenliu::routing::{Command, Exclusion, LeftReason, Notice, Outcome};
+use fenliu::routing::{Command, Exclusion, LeftReason, Notice};
 
 use crate::group;
 use crate::shop::{NOON, Shop, accounts, certified, seller, shop};
@@ -193,7 +193,7 @@ fn who_is_suspended_no_longer_looks_at_the_desk() {
     let text = accounts(&[("mei", 1)])
         + &certified("ann", "2026-11-24")
         + "[[sub_account]]\nid = \"ann\"\nkind = \"certified\"\ncapacity = 1\n"
-        + &seller("tea", "lin", &people, &group("all", &["mei"], ""));
+        + &seller("tea", "lin", &people, &group("all", &["mei"], "close_idle = \"72h\""));
     let mut shop = Shop::new(&text);
     shop.online("ann");
     shop.online("mei");
@@ -203,7 +203,7 @@ fn who_is_suspended_no_longer_looks_at_the_desk() {
     shop.wait(12 * 3_600);
     shop.told.clear();
 
-    shop.buyer_writes(watched).unwrap_or(Outcome::Done);
+    shop.buyer_writes(watched).unwrap();
     shop.start("ada");
     shop.wait(5);
 

@@ -89,7 +89,7 @@ async fn a_file_that_may_not_grow_and_a_pipe_that_is_gone_end_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_in_flight_is_answered_before_the_close() {
+async fn an_operators_drain_is_answered_and_closes_every_session() {
     let host = Host::start().await;
     let mut ann = host.open(Role::Buyer, "ann").await;
     let mut operator = host.open(Role::Operator, "ops").await;
