@@ -8,12 +8,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::INVALID;
+use super::client::{Client, Failure, Target, UNREACHABLE};
 use super::output::{Format, Globals, Printing, print};
 use crate::clock::Clock;
 use crate::config::diagnostics::{Outcome, render};
 use crate::config::load::{self, Files};
 use crate::config::{Faults, Loaded};
-use crate::directory::{Diagnostic, Directory, Unbound, parse};
+use crate::directory::{Accepted, Diagnostic, Directory, Unbound, parse};
 use crate::model::Timestamp;
 
 /// What `fenliu check` is told.
@@ -24,16 +25,30 @@ pub struct Args {
     /// Check as if it were this day
     #[arg(long, value_name = "DAY")]
     pub on: Option<Date>,
+    /// Judge it as the daemon would whose admin listener this is, against what that has accepted: http://HOST:PORT or
+    /// unix:PATH
+    #[arg(long, value_name = "URL")]
+    pub(super) against: Option<Target>,
 }
 
 /// Checks, prints what was found, and gives the exit code.
 ///
 /// # Errors
-/// What went wrong in printing.
+/// What went wrong in printing, or in talking to a daemon that is there.
 pub fn run(args: &Args, globals: &Globals) -> io::Result<u8> {
     let now = Clock::new(Timestamp::ZERO).now();
     let now = args.on.map_or(now, |day| noon(day, now));
     let mut checked = Checked::default();
+    if let Some(target) = &args.against {
+        match recorded(target, globals) {
+            Ok(accepted) => checked.recorded = Some((accepted.directory(now).ok(), accepted.unbound)),
+            Err(Failure::Unreachable(target, error)) => {
+                eprintln!("fenliu: {}", Failure::Unreachable(target, error));
+                return Ok(UNREACHABLE);
+            }
+            Err(failure) => return Err(io::Error::other(failure)),
+        }
+    }
     let mut loose = Vec::new();
     if args.paths.is_empty() {
         checked.settings(globals.try_settings(), now);
@@ -53,9 +68,22 @@ pub fn run(args: &Args, globals: &Globals) -> io::Result<u8> {
     checked.print(globals.printing())
 }
 
+/// What a daemon has accepted.
+fn recorded(target: &Target, globals: &Globals) -> Result<Accepted, Failure> {
+    let settings = globals.try_settings().ok();
+    let client = Client::new(target.clone(), settings.as_ref().map(|loaded| &loaded.settings));
+    let unreachable = |error: &dyn std::fmt::Display| Failure::Unreachable(target.clone(), error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| unreachable(&error))?;
+    let mut routing = runtime.block_on(client.read("/routing?files=1"))?;
+    serde_json::from_value(routing["accepted"].take()).map_err(|error| unreachable(&error))
+}
+
 /// What all paths together came to.
 #[derive(Default)]
 struct Checked {
+    /// What a daemon has accepted, if it is judged against that: the snapshot, and what was unbound.
+    recorded: Option<(Option<Directory>, Unbound)>,
     diagnostics: Vec<Diagnostic>,
     files: Files,
     sellers: usize,
@@ -78,7 +106,11 @@ impl Checked {
         match files {
             Err(faults) => self.diagnostics.extend(faults),
             Ok(files) => {
-                let (directory, found) = parse(&files, now, None, &Unbound::new());
+                let none = Unbound::new();
+                let recorded = self.recorded.as_ref();
+                let (recorded, unbound) =
+                    recorded.map_or((None, &none), |(directory, unbound)| (directory.as_ref(), unbound));
+                let (directory, found) = parse(&files, now, recorded, unbound);
                 self.diagnostics.extend(found);
                 self.files.extend(files);
                 let Directory { sellers, domains, .. } = directory.unwrap_or_default();

@@ -5,10 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use hyper::Method as Http;
 use serde_json::{Map, Value, json};
 
-use super::admin::{Admin, UNREACHABLE, Unreachable};
+use super::client::{Client, Failure, Target, UNREACHABLE};
 use super::output::{Format, Globals, print};
 use super::{INVALID, WRONG_USE, trace};
 use crate::clock::Clock;
@@ -48,13 +47,13 @@ pub(super) struct Args {
     at: Option<String>,
     /// Ask the daemon whose admin listener this is: http://HOST:PORT or unix:PATH
     #[arg(long, value_name = "URL")]
-    against: Option<String>,
+    against: Option<Target>,
 }
 
 /// Explains, and says with which code the program ends.
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let asked = match &args.against {
-        Some(url) => ask(args, url, globals)?,
+        Some(target) => ask(args, target, globals)?,
         None => suppose(args, globals)?,
     };
     let (decision, directory) = match asked {
@@ -77,24 +76,18 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
 /// A decision, and the configuration that it was made by if that is known; or the exit code.
 type Asked = Result<(Value, Option<Arc<Directory>>), u8>;
 
-fn ask(args: &Args, url: &str, globals: &Globals) -> anyhow::Result<Asked> {
-    let admin = Admin::at(url, globals)?;
+fn ask(args: &Args, target: &Target, globals: &Globals) -> anyhow::Result<Asked> {
+    let settings = globals.try_settings().ok();
+    let client = Client::new(target.clone(), settings.as_ref().map(|loaded| &loaded.settings));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let answer = match runtime.block_on(admin.ask(Http::POST, "/explain", Some(&params(args)))) {
-        Ok(answer) => answer,
-        Err(error) if error.is::<Unreachable>() => {
-            eprintln!("fenliu: {error:#}");
-            return Ok(Err(UNREACHABLE));
+    match runtime.block_on(client.act("/explain", Some(&params(args)))) {
+        Ok(answer) => Ok(Ok((answer.get("decision").unwrap_or(&answer).clone(), None))),
+        Err(failure @ Failure::Unreachable(..)) => {
+            eprintln!("fenliu: {failure}");
+            Ok(Err(UNREACHABLE))
         }
-        Err(error) => return Err(error),
-    };
-    if answer.status != 200 {
-        let said = answer.json.pointer("/error/message").or_else(|| answer.json.get("message"));
-        let said = said.and_then(Value::as_str).unwrap_or_else(|| answer.text.trim());
-        anyhow::bail!("the daemon answers {}: {said}", answer.status);
+        Err(failure) => Err(failure.into()),
     }
-    let decision = answer.json.get("decision").unwrap_or(&answer.json).clone();
-    Ok(Ok((decision, None)))
 }
 
 fn suppose(args: &Args, globals: &Globals) -> anyhow::Result<Asked> {

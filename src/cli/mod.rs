@@ -1,7 +1,7 @@
 //! The command line: what can be asked of the program, and with which exit code it answers.
 
-pub mod admin;
 pub mod check;
+mod client;
 mod config;
 mod ctl;
 mod explain;

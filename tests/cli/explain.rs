@@ -88,5 +88,8 @@ fn an_invalid_configuration_exits_with_78_and_a_daemon_that_is_not_there_with_69
     let nobody = place.run(&["explain", "--seller", "tea", "--against", "unix:nowhere.sock"]);
 
     assert!(invalid.code == 78 && invalid.err.contains("shops/a.toml:1:1"), "{invalid:?}");
-    assert!(nobody.code == 69 && nobody.err.contains("no daemon is reachable at unix:nowhere.sock"), "{nobody:?}");
+    assert!(
+        nobody.code == 69 && nobody.err.contains("the daemon cannot be reached at unix:nowhere.sock"),
+        "{nobody:?}"
+    );
 }

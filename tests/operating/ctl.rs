@@ -6,7 +6,7 @@ use std::process::{Output, Stdio};
 use fenliu::auth::Role;
 use serde_json::{Value, json};
 
-use crate::host::Process;
+use crate::host::{Process, ROUTING};
 
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -133,4 +133,24 @@ async fn a_hang_up_reloads() {
 
     let generation = || value(&daemon.run(&["ctl", "status", "--format", "json"]))["generation"].clone();
     while generation() != 2 {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_against_a_daemon_knows_what_that_would_refuse() {
+    let daemon = Process::start();
+    let url = format!("http://{}", daemon.admin);
+    let bound = ROUTING.replace("shop = \"shop-1\"", "shop = \"shop-1\"\nchannel_accounts = [\"lin\"]");
+    let file = daemon.folder().join("routing/a.toml");
+    std::fs::write(&file, bound).unwrap();
+    value(&daemon.run(&["ctl", "reload", "--format", "json"]));
+    std::fs::write(&file, ROUTING).unwrap();
+
+    let alone = daemon.run(&["check", "routing"]);
+    let against = daemon.run(&["check", "routing", "--against", &url]);
+    let nobody = daemon.run(&["check", "routing", "--against", "http://127.0.0.1:1"]);
+
+    assert_eq!(alone.status.code(), Some(0), "{alone:?}");
+    assert_eq!(against.status.code(), Some(78), "{against:?}");
+    assert!(text(&against).contains("the account `lin` stays bound to the shop `shop-1`"), "{against:?}");
+    assert_eq!(nobody.status.code(), Some(69), "{nobody:?}");
 }

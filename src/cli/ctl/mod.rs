@@ -1,6 +1,5 @@
 //! `fenliu ctl`: talks to the admin listener of a running daemon.
 
-mod client;
 mod show;
 mod top;
 
@@ -15,18 +14,9 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::INVALID;
+use super::client::{Client, Failure, Target, UNREACHABLE, encoded};
 use super::output::{Format, Globals, print};
-use crate::auth::{Claims, Keys, Role};
-use crate::clock::Clock;
-use crate::config::settings::Settings;
-use crate::model::Timestamp;
-use crate::network::Address;
-use client::{Client, Failure, Target, encoded};
 
-/// The daemon cannot be reached.
-const UNREACHABLE: u8 = 69;
-/// How long a token is valid that is made for one command.
-const TOKEN: Duration = Duration::from_secs(60);
 /// How often it is looked whether a daemon has gone.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -120,10 +110,13 @@ fn interval(text: &str) -> Result<f64, &'static str> {
 /// What it prints cannot be written.
 pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
     let Some(settings) = globals.settings() else { return Ok(ExitCode::from(INVALID)) };
-    let client = Client {
-        target: args.url.clone().unwrap_or_else(|| (&settings.server.admin_listen).into()),
-        token: token(args, &settings)?,
-    };
+    let target = args.url.clone().unwrap_or_else(|| (&settings.server.admin_listen).into());
+    let mut client = Client::new(target, Some(&settings));
+    if let Some(file) = &args.token_file {
+        let token = std::fs::read_to_string(file)
+            .map_err(|error| anyhow::anyhow!("the token in {} cannot be read: {error}", file.display()))?;
+        client.token = Some(token.trim().to_owned());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let done = runtime.block_on(carry_out(&client, &args.what, globals.format));
     let Err(error) = done else { return Ok(ExitCode::SUCCESS) };
@@ -141,22 +134,6 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             Ok(if unreachable { ExitCode::from(UNREACHABLE) } else { ExitCode::FAILURE })
         }
     }
-}
-
-/// The token of an operator: the given one, or one signed with the settings' own secret where the listener wants one.
-fn token(args: &Args, settings: &Settings) -> anyhow::Result<Option<String>> {
-    if let Some(file) = &args.token_file {
-        let token = std::fs::read_to_string(file)
-            .map_err(|error| anyhow::anyhow!("the token in {} cannot be read: {error}", file.display()))?;
-        return Ok(Some(token.trim().to_owned()));
-    }
-    let elsewhere = matches!(settings.server.admin_listen, Address::Tcp(address) if !address.ip().is_loopback());
-    if args.url.is_some() || !elsewhere {
-        return Ok(None);
-    }
-    let expires_at = Clock::new(Timestamp::ZERO).now() + TOKEN;
-    let keys = Keys::load(&settings.auth, &settings.store.path)?;
-    Ok(keys.mint(&Claims::new(Role::Operator, "ctl", expires_at)).ok())
 }
 
 async fn carry_out(client: &Client, what: &What, format: Format) -> anyhow::Result<()> {

@@ -16,10 +16,18 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 
+use crate::auth::{Claims, Keys, Role};
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::model::Timestamp;
 use crate::network::Address;
 
+/// The exit code where the daemon cannot be reached.
+pub(super) const UNREACHABLE: u8 = 69;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long a token is valid that is made for one command.
+const TOKEN: Duration = Duration::from_secs(60);
 
 /// Where the admin listener is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +49,16 @@ impl FromStr for Target {
         let host = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
         let port = host.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
         if port.is_none() || host.contains('/') { Err(EXPECTED) } else { Ok(Self::Tcp(host.to_owned())) }
+    }
+}
+
+impl Target {
+    /// Whether it is on this machine: then it asks for no token.
+    fn is_here(&self) -> bool {
+        let Self::Tcp(host) = self else { return true };
+        let name = host.rsplit_once(':').map_or(&**host, |(name, _)| name);
+        let name = name.trim_start_matches('[').trim_end_matches(']');
+        name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 }
 
@@ -86,6 +104,13 @@ pub(super) struct Client {
 }
 
 impl Client {
+    /// A client of a listener. Where that asks for a token, it is signed with the secret that these settings have; none
+    /// is made for it.
+    pub(super) fn new(target: Target, settings: Option<&Settings>) -> Self {
+        let token = settings.filter(|_| !target.is_here()).and_then(token);
+        Self { target, token }
+    }
+
     /// What a path shows.
     pub(super) async fn read(&self, path: &str) -> Result<Value, Failure> {
         self.value(self.send(Method::GET, path, None).await?).await
@@ -169,6 +194,16 @@ impl Client {
     }
 }
 
+fn token(settings: &Settings) -> Option<String> {
+    let given = settings.auth.hs256_secret.is_some() || settings.auth.hs256_secret_file.is_some();
+    if !given && !settings.store.path.join("secret").exists() {
+        return None;
+    }
+    let keys = Keys::load(&settings.auth, &settings.store.path).ok()?;
+    let expires_at = Clock::new(Timestamp::ZERO).now() + TOKEN;
+    keys.mint(&Claims::new(Role::Operator, "ctl", expires_at)).ok()
+}
+
 /// A value as it stands in a query.
 pub(super) fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -194,6 +229,8 @@ mod tests {
         for text in ["https://a:1", "localhost", "http://a:1/b", "unix:", ""] {
             assert!(text.parse::<Target>().is_err(), "{text}");
         }
+        let here = |text: &str| text.parse::<Target>().is_ok_and(|target| target.is_here());
+        assert!(here("localhost:81") && here("[::1]:81") && here("unix:/a") && !here("10.0.0.1:81"));
         assert_eq!(Target::from(&"0.0.0.0:81".parse().unwrap()), Target::Tcp("127.0.0.1:81".into()));
     }
 
