@@ -117,6 +117,23 @@ pub enum WhyNot {
 }
 
 impl WhyNot {
+    /// Every reason, in the order in which they are named.
+    pub const ALL: [Self; 13] = [
+        Self::NotInForce,
+        Self::MayNotReceive,
+        Self::Offline,
+        Self::Away,
+        Self::Paused,
+        Self::NoSession,
+        Self::AtCapacity,
+        Self::Spacing,
+        Self::Declined,
+        Self::TimedOut,
+        Self::Unanswered,
+        Self::Lost,
+        Self::Transferred,
+    ];
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {

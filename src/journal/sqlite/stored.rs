@@ -22,21 +22,6 @@ const EXCLUSIONS: [(Exclusion, &str); 5] = [
 ];
 const LEFT: [LeftReason; 5] =
     [LeftReason::NobodyOnline, LeftReason::QueueFull, LeftReason::Timeout, LeftReason::Abandoned, LeftReason::Binding];
-const WHY_NOT: [WhyNot; 13] = [
-    WhyNot::NotInForce,
-    WhyNot::MayNotReceive,
-    WhyNot::Offline,
-    WhyNot::Away,
-    WhyNot::Paused,
-    WhyNot::NoSession,
-    WhyNot::AtCapacity,
-    WhyNot::Spacing,
-    WhyNot::Declined,
-    WhyNot::TimedOut,
-    WhyNot::Unanswered,
-    WhyNot::Lost,
-    WhyNot::Transferred,
-];
 const STATES: [(State, &str); 5] = [
     (State::Queued, "queued"),
     (State::Offered, "offered"),
@@ -225,7 +210,7 @@ impl Trace {
 
     pub(super) fn into_decision(self) -> Result<Decision, StoreError> {
         let why_not = |name: &String| {
-            let known = WHY_NOT.iter().find(|known| known.name() == name);
+            let known = WhyNot::ALL.iter().find(|known| known.name() == name);
             known.copied().ok_or_else(|| unknown("reason why not", name))
         };
         let cause = Cause::ALL.into_iter().find(|known| known.name() == self.cause);

@@ -11,22 +11,6 @@ use crate::routing::decision::WhyNot;
 pub(super) struct Bars(u16);
 
 impl Bars {
-    const REASONS: [WhyNot; 13] = [
-        WhyNot::NotInForce,
-        WhyNot::MayNotReceive,
-        WhyNot::Offline,
-        WhyNot::Away,
-        WhyNot::Paused,
-        WhyNot::NoSession,
-        WhyNot::AtCapacity,
-        WhyNot::Spacing,
-        WhyNot::Declined,
-        WhyNot::TimedOut,
-        WhyNot::Unanswered,
-        WhyNot::Lost,
-        WhyNot::Transferred,
-    ];
-
     /// What keeps somebody away who is only away: the rule for those who may be given some all the same.
     pub(super) const AWAY: Self = Self(1 << WhyNot::Away as u16);
     /// What a claim, an assignment and a transfer to an agent do not look at.
@@ -60,7 +44,7 @@ impl Bars {
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = WhyNot> {
-        Self::REASONS.into_iter().filter(move |why| self.0 & (1 << *why as u16) != 0)
+        WhyNot::ALL.into_iter().filter(move |why| self.0 & (1 << *why as u16) != 0)
     }
 }
 
