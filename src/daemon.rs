@@ -29,7 +29,7 @@ use crate::routing::Table;
 use crate::server::{Admin, AdminListener, Started, Tls};
 use crate::session::{self, Site};
 use crate::systemd::Systemd;
-use crate::{protocol, server};
+use crate::{policy, protocol, server};
 use signals::{Asked, Signals};
 use watch::Watch;
 
@@ -234,6 +234,7 @@ pub fn assemble(
         presence_grace: settings.routing.presence_grace,
         conversations_per_buyer: limits.conversations_per_buyer,
     };
+    metrics.await_faults(policy::Method::ALL.iter().map(|method| method.name()));
     let woken = Arc::clone(&wake);
     let table = Table::new(directory, core, recovered.table, clock.now(), move || woken.notify_one());
     let dispatch = Dispatch {

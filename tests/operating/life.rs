@@ -124,3 +124,28 @@ async fn a_drain_moves_nobodys_conversation() {
     assert_eq!(conversation.agent.as_ref().unwrap().as_str(), "mei");
     assert_eq!(conversation.state, State::Active);
 }
+
+#[tokio::test]
+async fn systemd_hears_that_the_daemon_is_ready_lives_and_stops() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(crate::host::PATIENCE)).unwrap();
+    let heard = || {
+        let mut buffer = [0; 64];
+        let length = socket.recv(&mut buffer).expect("a word in time");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+
+    let daemon = Process::with(&[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "20000")]);
+    let first = [heard(), heard(), heard()];
+    daemon.signal("TERM");
+    let mut last = heard();
+    while last == "WATCHDOG=1" {
+        last = heard();
+    }
+
+    assert_eq!(first, ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]);
+    assert_eq!(last, "STOPPING=1");
+    assert_eq!(daemon.ended().await.code(), Some(0));
+}
