@@ -1,6 +1,7 @@
 //! The daemon: everything put together, from the settings to the last session.
 
 mod drain;
+mod renewal;
 mod routing;
 mod signals;
 mod store;
@@ -17,7 +18,7 @@ use anyhow::Context;
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Keys;
+use crate::auth::{self, Keys};
 use crate::clock::Clock;
 use crate::config::settings::{Settings, StoreKind};
 use crate::delivery::{self, Lanes, Registry, Taps};
@@ -26,9 +27,10 @@ use crate::dispatch::Dispatch;
 use crate::lifecycle::{Drain, Lifecycle};
 use crate::model::Timestamp;
 use crate::routing::Table;
-use crate::server::{Admin, AdminListener, Started, Tls};
+use crate::server::{Admin, AdminListener, Started};
 use crate::session::{self, Site};
 use crate::systemd::Systemd;
+use crate::tls::Tls;
 use crate::{policy, protocol, server};
 use signals::{Asked, Signals};
 use watch::Watch;
@@ -41,11 +43,11 @@ const INVALID: u8 = 78;
 /// How long the keeper of time sleeps where nothing is due.
 const NAP: Duration = Duration::from_secs(30);
 
-/// Serves until a signal or an operator ends it.
+/// Serves until a signal or an operator ends it. `auth` reads the settings of keys again, with every reload.
 ///
 /// # Errors
 /// What kept it from starting.
-pub async fn run(mut settings: Settings, dev: bool) -> anyhow::Result<ExitCode> {
+pub async fn run(mut settings: Settings, dev: bool, auth: auth::Source) -> anyhow::Result<ExitCode> {
     settings.auth.dev_tokens |= dev;
     let mut signals = Signals::listen()?;
     let systemd = Systemd::from_environment();
@@ -54,6 +56,7 @@ pub async fn run(mut settings: Settings, dev: bool) -> anyhow::Result<ExitCode> 
         () = signals.stop() => return Ok(ExitCode::SUCCESS),
     };
     let Some(daemon) = started else { return Ok(ExitCode::from(INVALID)) };
+    daemon.site.keys.follow(auth);
     daemon.announce(&settings, dev);
     systemd.ready();
     Ok(tokio::select! {
@@ -104,7 +107,7 @@ impl Daemon {
         let sqlite = store.sqlite.take();
         let (site, wake) = assemble(settings, loaded, keys, clock, store, life);
         if let Some(tls) = tls.clone() {
-            site.dispatch.renewals.add("certificate", move || tls.reload().map_err(|error| error.to_string()));
+            site.dispatch.renewals.add(renewal::certificate(tls));
         }
         tokio::spawn(keep_time(Arc::clone(&site), wake));
         let public = server::Settings { tls, ..listener_settings(settings) };
@@ -267,8 +270,7 @@ pub fn assemble(
         visitors: settings.auth.visitors,
         dev_tokens: settings.auth.dev_tokens,
     };
-    let renewed = Arc::clone(&keys);
-    dispatch.renewals.add("keys", move || renewed.reload().map_err(|error| error.to_string()));
+    dispatch.renewals.add(renewal::keys(Arc::clone(&keys)));
     let site = Arc::new(Site { dispatch, keys, settings, visitors: session::Visitors::default(), lifecycle });
     let restored = Arc::downgrade(&site);
     site.dispatch.writer.rebuild_with(Box::new(move |store, rebuilt| {

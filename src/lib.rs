@@ -23,3 +23,4 @@ pub mod server;
 pub mod session;
 pub mod simulation;
 pub mod systemd;
+pub mod tls;

@@ -20,7 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lifecycle", &[]),
     ("network", &[]),
     ("metrics", &[]),
-    ("config", &["model", "directory", "auth", "logs", "network"]),
+    ("tls", &["model"]),
+    ("config", &["model", "directory", "auth", "logs", "network", "tls"]),
     ("load", &["model", "policy", "directory", "auth"]),
     (
         "dispatch",
@@ -68,6 +69,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lifecycle",
             "network",
             "metrics",
+            "tls",
         ],
     ),
 ];

@@ -1,6 +1,7 @@
 //! The keys as the daemon holds them: read at the start, and anew with every reload. Keys that are no good change nothing.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use arc_swap::ArcSwap;
 
@@ -13,8 +14,13 @@ use crate::model::{SellerId, Timestamp};
 pub struct Keys {
     settings: Settings,
     data_dir: PathBuf,
+    /// Where the settings are read again, if they are.
+    source: OnceLock<Source>,
     current: ArcSwap<Ring>,
 }
+
+/// Reads the settings of keys as they are now, or says why that cannot be.
+pub type Source = Box<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 
 impl Keys {
     /// Reads the keys. Where no key is given, or the server must sign itself and has no secret, one is made and kept
@@ -24,16 +30,37 @@ impl Keys {
     /// The first key that cannot be had.
     pub fn load(settings: &Settings, data_dir: &Path) -> Result<Self, KeysError> {
         let current = ArcSwap::from_pointee(Ring::load(settings, data_dir)?);
-        Ok(Self { settings: settings.clone(), data_dir: data_dir.to_owned(), current })
+        Ok(Self { settings: settings.clone(), data_dir: data_dir.to_owned(), source: OnceLock::new(), current })
     }
 
-    /// Reads their files anew. Tokens that are in use stay so until they expire.
+    /// From here on also the list of keys is read anew, with every reload.
+    pub fn follow(&self, source: Source) {
+        let _ = self.source.set(source);
+    }
+
+    /// Whether they could be read anew now.
+    ///
+    /// # Errors
+    /// The first key that cannot be had.
+    pub fn look(&self) -> Result<(), KeysError> {
+        self.read().map(drop)
+    }
+
+    /// Reads them anew. Tokens that are in use stay so until they expire.
     ///
     /// # Errors
     /// The first key that cannot be had; what was there before stays.
     pub fn reload(&self) -> Result<(), KeysError> {
-        self.current.store(Ring::load(&self.settings, &self.data_dir)?.into());
+        self.current.store(self.read()?.into());
         Ok(())
+    }
+
+    fn read(&self) -> Result<Ring, KeysError> {
+        let Some(source) = self.source.get() else { return Ring::load(&self.settings, &self.data_dir) };
+        let now = source().map_err(KeysError::Settings)?;
+        // Who is let in without a key of somebody's is settled at the start.
+        let Settings { visitors, dev_tokens, operators_on_public, .. } = self.settings;
+        Ring::load(&Settings { visitors, dev_tokens, operators_on_public, ..now }, &self.data_dir)
     }
 
     /// Which of the files that the settings name cannot be used: the path of the key that names it, and why.

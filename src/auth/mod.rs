@@ -11,7 +11,7 @@ mod settings;
 mod tests;
 
 pub use claims::{Claims, Identity, Rejected};
-pub use held::Keys;
+pub use held::{Keys, Source};
 pub use keys::{KeysError, MintError};
 pub use settings::{Algorithm, Key, Role, SECRET_BYTES_MIN, Secret, Settings};
 

@@ -94,7 +94,14 @@ impl Checked {
     /// What a start with these settings would find. Where they are wrong, the routing configuration may not be meant.
     fn settings(&mut self, loaded: Result<Loaded, Faults>, now: Timestamp) {
         match loaded {
-            Ok(loaded) => self.routing(load::routing(&loaded.settings.routing.path), now),
+            Ok(loaded) => {
+                let found = loaded.named_files(now);
+                if !found.diagnostics.is_empty() {
+                    self.diagnostics.extend(found.diagnostics);
+                    self.files.extend(found.files);
+                }
+                self.routing(load::routing(&loaded.settings.routing.path), now);
+            }
             Err(faults) => {
                 self.diagnostics.extend(faults.diagnostics);
                 self.files.extend(faults.files);

@@ -16,6 +16,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::clock::Clock;
+use crate::model::Timestamp;
 use crate::{daemon, logs};
 
 pub use output::{Format, Globals, Printing};
@@ -97,14 +99,19 @@ fn carry_out(Cli { globals, command }: Cli) -> anyhow::Result<ExitCode> {
         },
         Command::Load(args) => load::run(args, &globals),
         Command::Serve { dev } => {
-            let Some(settings) = globals.settings() else { return Ok(ExitCode::from(INVALID)) };
+            let now = Clock::new(Timestamp::ZERO).now();
+            let Some(settings) = globals.settings_for_use(now) else { return Ok(ExitCode::from(INVALID)) };
             if dev && !settings.server.listen.ip().is_loopback() {
                 eprintln!("fenliu: --dev is for this machine alone: `server.listen` is {}", settings.server.listen);
                 return Ok(ExitCode::from(INVALID));
             }
             logs::start(&settings.log, globals.log_is_coloured())?;
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(daemon::run(settings, dev))
+            let auth = Box::new(move || match globals.try_settings() {
+                Ok(loaded) => Ok(loaded.settings.auth),
+                Err(faults) => Err(faults.to_string()),
+            });
+            runtime.block_on(daemon::run(settings, dev, auth))
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::config::settings::Settings;
 use crate::config::{Faults, Loaded};
 use crate::directory::{Diagnostic, summary};
 use crate::logs;
+use crate::model::Timestamp;
 
 /// The settings file if none is named.
 const SETTINGS_FILE: &str = "config/fenliu.toml";
@@ -96,6 +97,21 @@ impl Globals {
                 None
             }
         }
+    }
+
+    /// The settings that hold here, once the files that they name have been looked at too; what is wrong has been said.
+    pub fn settings_for_use(&self, now: Timestamp) -> Option<Settings> {
+        let loaded = match self.try_settings() {
+            Ok(loaded) => loaded,
+            Err(faults) => {
+                eprint!("{}", self.shown(&faults));
+                return None;
+            }
+        };
+        let found = loaded.named_files(now);
+        eprint!("{}", self.shown(&found));
+        let refused = found.diagnostics.iter().any(Diagnostic::is_error);
+        (!refused).then_some(loaded.settings)
     }
 
     /// Faults as people read them, for the standard error.

@@ -4,24 +4,29 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use config::Config;
 
 use super::load::{self, Files};
 use super::mask::masked;
 use super::read::{Given, Reader};
-use super::settings::Settings;
+use super::settings::{Settings, Tls};
 use super::shape::Shape;
 use super::variables::Variables;
 use crate::auth::Keys;
 use crate::directory::{Diagnostic, Ledger, Place, Source, summary};
 use crate::logs;
+use crate::model::Timestamp;
+use crate::tls;
 
 /// What diagnostics call the environment.
 const ENVIRONMENT: &str = "environment";
 /// The two texts that are read, by number.
 const FILE: u32 = 0;
 const VARIABLES: u32 = 1;
+/// A certificate that ends within this time is spoken of.
+const SOON: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The settings and where each came from.
 #[derive(Clone, Debug)]
@@ -30,6 +35,9 @@ pub struct Loaded {
     pub settings: Settings,
     /// Where those came from that are not the defaults, by path: `file:line`, or a variable.
     pub origins: BTreeMap<String, String>,
+    /// Where everything stands that was given, and the texts that it stands in.
+    places: BTreeMap<String, Place>,
+    files: Files,
 }
 
 /// What is wrong with the settings, and the texts to show it in. Secrets are hidden in both.
@@ -102,12 +110,52 @@ impl Loaded {
         let origins = origins.collect();
         let mut diagnostics: Vec<_> = unreadable.into_iter().collect();
         diagnostics.extend(ledger.into_diagnostics());
-        if diagnostics.is_empty() {
-            return Ok(Self { settings, origins });
-        }
         let files = vec![(name, Arc::from(shown)), (ENVIRONMENT.to_owned(), Arc::from(variables.text))];
-        Err(Faults { diagnostics, files })
+        if diagnostics.is_empty() {
+            Ok(Self { settings, origins, places, files })
+        } else {
+            Err(Faults { diagnostics, files })
+        }
     }
+
+    /// What is wrong with the files of keys and certificates that the settings name, and what will be soon. Only who
+    /// uses them has to be able to read them.
+    pub fn named_files(&self, now: Timestamp) -> Faults {
+        let [file, variables] = &*self.files else { return Faults::default() };
+        let sources = vec![Source::new(FILE, &file.0, &file.1), Source::new(VARIABLES, &variables.0, &variables.1)];
+        let mut ledger = Ledger::new(sources);
+        for (path, error) in Keys::unusable(&self.settings.auth) {
+            let key = path.split('[').next().unwrap_or_default();
+            ledger.error(nearest_place(&self.places, &path), format!("{key}: {error}"));
+        }
+        if let Some(files) = &self.settings.server.tls {
+            certificate(&mut ledger, &self.places, files, now);
+        }
+        Faults { diagnostics: ledger.into_diagnostics(), files: self.files.clone() }
+    }
+}
+
+fn certificate(ledger: &mut Ledger<'_>, places: &BTreeMap<String, Place>, files: &Tls, now: Timestamp) {
+    let validity = match tls::look(&files.cert, &files.key) {
+        Ok(validity) => validity,
+        Err(error) => {
+            let key = if error.file() == files.key { "server.tls.key" } else { "server.tls.cert" };
+            ledger.error(nearest_place(places, key), format!("{key}: {error}"));
+            return;
+        }
+    };
+    let Some(tls::Validity { first, last }) = validity else { return };
+    let said = if now < first {
+        format!("is not valid before {first}")
+    } else if last < now {
+        format!("has not been valid since {last}")
+    } else if last < now + SOON {
+        format!("is valid only until {last}")
+    } else {
+        return;
+    };
+    let place = nearest_place(places, "server.tls.cert");
+    ledger.warning(place, format!("server.tls.cert: the certificate {said}"));
 }
 
 /// Says what a table lacks of which something is given.
@@ -172,9 +220,6 @@ fn contradictions(ledger: &mut Ledger<'_>, settings: &Settings, places: &BTreeMa
     };
     for (path, message) in settings.auth.faults() {
         say(&path, message, None);
-    }
-    for (path, error) in Keys::unusable(&settings.auth) {
-        say(&path, error.to_string(), None);
     }
     if settings.auth.dev_tokens && !settings.server.listen.ip().is_loopback() {
         say("auth.dev_tokens", "`server.listen` is no loopback address".into(), Some("both on this machine, or false"));

@@ -6,6 +6,9 @@ use std::path::Path;
 use super::diagnostics::{Colour, render};
 use super::settings::Settings;
 use super::{Faults, Loaded};
+use crate::model::Timestamp;
+
+const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 
 const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
 
@@ -29,7 +32,12 @@ fn load(file: &str, environment: &[(&str, &str)]) -> Result<Loaded, Faults> {
     let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let path = folder.path().join("fenliu.toml");
     std::fs::write(&path, file).unwrap();
-    Loaded::load(&path, true, variables(&environment)).map_err(|mut faults| {
+    let loaded = Loaded::load(&path, true, variables(&environment));
+    let looked = loaded.and_then(|loaded| {
+        let found = loaded.named_files(NOW);
+        if found.diagnostics.is_empty() { Ok(loaded) } else { Err(found) }
+    });
+    looked.map_err(|mut faults| {
         let short = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
         for fault in &mut faults.diagnostics {
             fault.file = short(&fault.file).into();
@@ -218,6 +226,59 @@ fn key_files_that_cannot_be_used_are_said_with_their_place() {
         said[1].starts_with("fenliu.toml:3:55 auth.keys: ") && said[1].contains("not a public key for ES256"),
         "{said:?}"
     );
+}
+
+/// A certificate with its key, valid until so many days from now, in files that the settings below name.
+fn certificate(folder: &Path, name: &str, days: i64) {
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let last = NOW.to_jiff() + jiff::SignedDuration::from_hours(24 * days);
+    let last = jiff::tz::TimeZone::UTC.to_datetime(last).date();
+    let number = |number: i8| u8::try_from(number).unwrap();
+    parameters.not_after = rcgen::date_time_ymd(last.year().into(), number(last.month()), number(last.day()));
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = parameters.self_signed(&key).unwrap();
+    std::fs::write(folder.join(format!("{name}.pem")), made.pem()).unwrap();
+    std::fs::write(folder.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+}
+
+#[test]
+fn a_certificate_is_looked_at_with_its_key_and_its_last_day() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, days) in [("good", 90), ("soon", 10), ("old", -10)] {
+        certificate(folder.path(), name, days);
+    }
+    let said = |cert: &str, key: &str| {
+        let path = folder.path().join("fenliu.toml");
+        std::fs::write(
+            &path,
+            format!("[server.tls]\ncert = \"KEYS/{cert}\"\nkey = \"KEYS/{key}\"\n")
+                .replace("KEYS", &folder.path().display().to_string()),
+        )
+        .unwrap();
+        let found = Loaded::load(&path, true, Vec::new()).unwrap().named_files(NOW).diagnostics;
+        let found = found.iter().map(|found| {
+            let message = found.message.replace(&format!("{}/", folder.path().display()), "");
+            format!("{:?} {}:{} {message}", found.severity, found.line, found.column)
+        });
+        found.collect::<Vec<_>>().join("; ")
+    };
+
+    assert_eq!(said("good.pem", "good.key"), "");
+    assert_eq!(
+        said("soon.pem", "soon.key"),
+        "Warning 2:8 server.tls.cert: the certificate is valid only until 2027-01-25T00:00:00.000Z"
+    );
+    assert_eq!(
+        said("old.pem", "old.key"),
+        "Warning 2:8 server.tls.cert: the certificate has not been valid since 2027-01-05T00:00:00.000Z"
+    );
+    assert_eq!(
+        said("good.pem", "old.key"),
+        "Error 3:7 server.tls.key: the certificate in good.pem is not one for the key in old.key"
+    );
+    assert_eq!(said("good.pem", "good.pem"), "Error 3:7 server.tls.key: good.pem has no private key in PEM");
+    assert_eq!(said("good.key", "soon.key"), "Error 2:8 server.tls.cert: good.key has no certificate in PEM");
+    assert!(said("nowhere", "good.key").starts_with("Error 2:8 server.tls.cert: cannot read nowhere: "));
 }
 
 #[test]

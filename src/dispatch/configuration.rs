@@ -20,24 +20,29 @@ pub type ReadFiles = Arc<dyn Fn() -> Result<Vec<File>, Vec<Diagnostic>> + Send +
 /// What is read anew with the configuration and is no part of it: certificates, keys.
 #[derive(Default)]
 pub struct Renewals {
-    all: parking_lot::Mutex<Vec<(&'static str, Renew)>>,
+    all: parking_lot::Mutex<Vec<Renew>>,
 }
 
-/// Reads something anew, or says why what was there before stays.
-type Renew = Box<dyn Fn() -> Result<(), String> + Send>;
+/// What is done with something that is read anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// It is looked at, and what was there before stays.
+    Rehearsed,
+    /// It is taken if it is good, else what was there before stays.
+    Taken,
+}
+
+/// Reads something anew, and says what is wrong with it.
+type Renew = Box<dyn Fn(Renewal) -> Vec<Diagnostic> + Send>;
 
 impl Renewals {
-    /// Adds one, by what it renews.
-    pub fn add(&self, what: &'static str, renew: impl Fn() -> Result<(), String> + Send + 'static) {
-        self.all.lock().push((what, Box::new(renew)));
+    /// Adds one. What it says is a warning of the reload.
+    pub fn add(&self, renew: impl Fn(Renewal) -> Vec<Diagnostic> + Send + 'static) {
+        self.all.lock().push(Box::new(renew));
     }
 
-    fn run(&self) {
-        for (what, renew) in &*self.all.lock() {
-            if let Err(error) = renew() {
-                tracing::error!(what, error, "what was there before stays");
-            }
-        }
+    fn run(&self, renewal: Renewal) -> Vec<Diagnostic> {
+        self.all.lock().iter().flat_map(|renew| renew(renewal)).collect()
     }
 }
 
@@ -107,14 +112,19 @@ impl Dispatch {
 
     async fn try_reload(&self, by: &str, dry_run: bool) -> Result<Reloaded, RpcError> {
         let _changing = self.configuration.changing.lock().await;
-        if !dry_run {
-            let renewals = Arc::clone(&self.renewals);
-            blocking(move || renewals.run()).await?;
+        let (renewals, renewal) =
+            (Arc::clone(&self.renewals), if dry_run { Renewal::Rehearsed } else { Renewal::Taken });
+        let stale = blocking(move || renewals.run(renewal)).await?;
+        if renewal == Renewal::Taken {
+            for found in &stale {
+                tracing::error!(file = &*found.file, error = found.message, "a certificate or key was not renewed");
+            }
         }
         let read = Arc::clone(&self.configuration.read);
         let files = blocking(move || read()).await?.map_err(|faults| protocol::refused(&faults))?;
         let unbound = self.configuration.accepted().unbound.clone();
-        let candidate = self.check(files, unbound).await?;
+        let mut candidate = self.check(files, unbound).await?;
+        candidate.warnings.extend(stale);
         if dry_run {
             return Ok(self.rehearse(candidate));
         }

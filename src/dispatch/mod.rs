@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-pub use configuration::{Configuration, File, ReadFiles, Renewals};
+pub use configuration::{Configuration, File, ReadFiles, Renewal, Renewals};
 
 use crate::clock::Clock;
 use crate::delivery::{Item, Lanes, Peer, Registry, Reply, ReplyTo, Taps};

@@ -8,10 +8,8 @@ mod listener;
 mod pages;
 mod public;
 mod reply;
-mod tls;
 mod upgrade;
 
 pub use admin::{Admin, Started, admin};
 pub use listener::{AdminListener, bind};
 pub use public::{Settings, public};
-pub use tls::{Tls, TlsError};

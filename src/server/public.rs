@@ -12,12 +12,12 @@ use tokio_util::task::TaskTracker;
 use super::gate::{Gate, Over, Seat};
 use super::listener::{self, Bounds};
 use super::reply::{self, Reply, json, later, plain};
-use super::tls::Tls;
 use super::{pages, upgrade};
 use crate::metrics::Reason;
 use crate::network::Network;
 use crate::protocol;
 use crate::session::Site;
+use crate::tls::Tls;
 
 /// What holds for the public listener. 0 means no limit.
 #[derive(Clone, Debug)]

@@ -100,6 +100,23 @@ fn what_is_not_there_is_invalid_and_a_wrong_word_is_wrong_use() {
 }
 
 #[test]
+fn key_files_are_looked_at_too_and_only_by_who_uses_them() {
+    let settings = "[server]\nadmin_listen = \"unix:nobody.sock\"\n[server.tls]\ncert = \"tls.pem\"\nkey = \"tls.key\"\n\
+                    [auth]\nhs256_secret_file = \"nowhere\"\n[routing]\npath = \"shops\"\n";
+    let place = Place::with(&[("fenliu.toml", settings), ("shops/a.toml", ""), ("tls.pem", "no certificate")]);
+
+    let checked = place.run(&["check", "fenliu.toml"]);
+    let served = place.run(&["-c", "fenliu.toml", "serve"]);
+    let asked = place.run(&["-c", "fenliu.toml", "ctl", "health"]);
+
+    assert_eq!((checked.code, served.code, asked.code), (78, 78, 69), "{checked:?} {served:?} {asked:?}");
+    for said in [&checked.out, &served.err] {
+        assert!(said.contains("fenliu.toml:4:8") && said.contains("tls.pem has no certificate in PEM"), "{said}");
+        assert!(said.contains("fenliu.toml:7:21") && said.contains("cannot read the key file nowhere"), "{said}");
+    }
+}
+
+#[test]
 fn colours_come_when_asked_for_and_never_by_themselves_into_a_pipe() {
     let place = Place::with(&[("a.toml", TYPO)]);
 

@@ -136,6 +136,34 @@ async fn a_hang_up_reloads() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_are_changed_without_a_restart_and_one_that_is_no_good_keeps_the_old_ones() {
+    let daemon = Process::start();
+    let ann = daemon.open(Role::Buyer, "ann").await;
+    let settings = |secret: &str| {
+        let text = format!("[auth]\nhs256_secret_file = \"{secret}\"\n");
+        std::fs::create_dir_all(daemon.folder().join("config")).unwrap();
+        std::fs::write(daemon.folder().join("config/fenliu.toml"), text).unwrap();
+        value(&daemon.run(&["ctl", "reload", "--format", "json"]))["warnings"].clone()
+    };
+    let made = || text(&daemon.run(&["token", "--role", "buyer", "--sub", "bob"])).trim().to_owned();
+
+    std::fs::write(daemon.folder().join("short"), "short").unwrap();
+    let warned = settings("short");
+    let old = daemon.token(Role::Buyer, "bob");
+    assert!(warned[0]["message"].as_str().unwrap().contains("the keys from before stay"), "{warned}");
+    crate::host::Peer::connect(daemon.address).await.call("session.open", json!({ "token": old })).await;
+
+    std::fs::write(daemon.folder().join("new"), "a new secret of thirty-two bytes, or more").unwrap();
+    assert_eq!(settings("new"), json!([]));
+    crate::host::Peer::connect(daemon.address).await.call("session.open", json!({ "token": made() })).await;
+    let refused =
+        crate::host::Peer::connect(daemon.address).await.refused("session.open", json!({ "token": old })).await;
+
+    assert_eq!(refused["code"], -32001);
+    drop(ann);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_check_against_a_daemon_knows_what_that_would_refuse() {
     let daemon = Process::start();
     let url = format!("http://{}", daemon.admin);

@@ -1,4 +1,7 @@
 //! The certificate of the public listener: read at the start and with every reload. One that is no good changes nothing.
+//! Connections are not known here.
+
+mod validity;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +13,8 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
+
+use crate::model::Timestamp;
 
 /// A certificate with its key.
 pub struct Tls {
@@ -27,9 +32,43 @@ pub enum TlsError {
     /// A file has nothing of the kind.
     #[error("{} has no {} in PEM", .0.display(), .1)]
     Without(PathBuf, &'static str),
-    /// They do not fit together, or are of a kind that is not known.
+    /// They do not fit together.
+    #[error("the certificate in {} is not one for the key in {}", .0.display(), .1.display())]
+    Mismatch(PathBuf, PathBuf),
+    /// They are of a kind that is not known.
     #[error("the certificate in {} and the key in {} cannot be used: {}", .0.display(), .1.display(), .2)]
     Unfit(PathBuf, PathBuf, rustls::Error),
+}
+
+impl TlsError {
+    /// The file that has to be looked at.
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::Unreadable(file, _) | Self::Without(file, _) | Self::Mismatch(_, file) | Self::Unfit(_, file, _) => {
+                file
+            }
+        }
+    }
+}
+
+/// From when until when a certificate is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// The first moment.
+    pub first: Timestamp,
+    /// The last one.
+    pub last: Timestamp,
+}
+
+/// Whether a certificate and its key can be used, and from when until when those who connect will take it; `None` if
+/// that cannot be read.
+///
+/// # Errors
+/// Why they cannot be used.
+pub fn look(certificate: &Path, key: &Path) -> Result<Option<Validity>, TlsError> {
+    let (chain, _) = read(certificate, key)?;
+    let validity = chain.first().and_then(|leaf| validity::validity(leaf));
+    Ok(validity.map(|(first, last)| Validity { first, last }))
 }
 
 impl Tls {
@@ -38,8 +77,16 @@ impl Tls {
     /// # Errors
     /// Why they cannot be used.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let current = ArcSwap::from(read(certificate, key)?);
+        let current = ArcSwap::from(read(certificate, key)?.1);
         Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), current })
+    }
+
+    /// Whether they could be read anew now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn look(&self) -> Result<(), TlsError> {
+        read(&self.certificate, &self.key).map(drop)
     }
 
     /// Reads them anew: whoever connects from here on sees the new certificate.
@@ -47,11 +94,12 @@ impl Tls {
     /// # Errors
     /// Why they cannot be used; what was there before stays.
     pub fn reload(&self) -> Result<(), TlsError> {
-        self.current.store(read(&self.certificate, &self.key)?);
+        self.current.store(read(&self.certificate, &self.key)?.1);
         Ok(())
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
+    /// What shakes hands with whoever connects now.
+    pub fn acceptor(&self) -> TlsAcceptor {
         self.current.load_full().into()
     }
 }
@@ -62,7 +110,9 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+type Chain = Vec<CertificateDer<'static>>;
+
+fn read(certificate: &Path, key: &Path) -> Result<(Chain, Arc<ServerConfig>), TlsError> {
     let failed = |path: &Path, what, error| match error {
         pem::Error::Io(error) => TlsError::Unreadable(path.to_owned(), error),
         _ => TlsError::Without(path.to_owned(), what),
@@ -73,13 +123,19 @@ fn read(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
         return Err(TlsError::Without(certificate.to_owned(), "certificate"));
     }
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, "private key", error))?;
-    let unfit = |error| TlsError::Unfit(certificate.to_owned(), key.to_owned(), error);
+    let unfit = |error| {
+        let (certificate, key) = (certificate.to_owned(), key.to_owned());
+        match error {
+            rustls::Error::InconsistentKeys(_) => TlsError::Mismatch(certificate, key),
+            error => TlsError::Unfit(certificate, key, error),
+        }
+    };
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(unfit)?;
-    let mut config = config.with_no_client_auth().with_single_cert(chain, secret).map_err(unfit)?;
+    let mut config = config.with_no_client_auth().with_single_cert(chain.clone(), secret).map_err(unfit)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok((chain, Arc::new(config)))
 }
 
 #[cfg(test)]
@@ -103,7 +159,7 @@ mod tests {
         let before = tls.current.load_full();
 
         std::fs::copy(&other_key, &key).unwrap();
-        assert!(matches!(tls.reload(), Err(TlsError::Unfit(..))));
+        assert!(matches!(tls.reload(), Err(TlsError::Mismatch(..))));
         std::fs::write(&key, "no key").unwrap();
         assert!(matches!(tls.reload(), Err(TlsError::Without(..))));
         std::fs::remove_file(&certificate).unwrap();
