@@ -1,13 +1,19 @@
-//! Our own faults: the caller is told a reference, and the log has what happened under it.
+//! Our own faults: the caller is told a reference, and the log has what happened under it. A store that cannot be read
+//! now is none: it may be read later.
 
 use std::fmt::Display;
 
 use super::Dispatch;
-use crate::protocol::RpcError;
+use crate::journal::StoreError;
+use crate::protocol::{RpcError, Undone};
 
 impl Dispatch {
-    /// What could not be done, through no fault of the caller's.
-    pub(super) fn fault(&self, error: &dyn Display) -> RpcError {
+    /// What could not be read, through no fault of the caller's.
+    pub(super) fn fault(&self, error: &StoreError) -> RpcError {
+        if let StoreError::Failed(_) = error {
+            tracing::error!(%error, "a call could not be answered now");
+            return RpcError::unavailable(Undone::NotDone);
+        }
         fault(self.clock.session_id().to_string(), error)
     }
 }

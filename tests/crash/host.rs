@@ -13,6 +13,7 @@ use fenliu::model::Timestamp;
 use futures::{SinkExt, StreamExt};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
@@ -83,6 +84,7 @@ pub struct Host {
     data: tempfile::TempDir,
     child: Mutex<Option<Child>>,
     address: Mutex<String>,
+    admin: Mutex<String>,
     keys: Mutex<Option<Arc<Keys>>>,
 }
 
@@ -91,7 +93,8 @@ impl Host {
         let data = tempfile::tempdir().unwrap();
         std::fs::create_dir(data.path().join("routing")).unwrap();
         std::fs::write(data.path().join("routing/shops.toml"), ROUTING).unwrap();
-        Arc::new(Self { data, child: Mutex::default(), address: Mutex::default(), keys: Mutex::default() })
+        let (address, admin) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { data, child: Mutex::default(), address, admin, keys: Mutex::default() })
     }
 
     pub fn store(&self) -> std::path::PathBuf {
@@ -123,12 +126,16 @@ impl Host {
             .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
         let mut said = Vec::new();
-        let address = lines.by_ref().find_map(|line| {
-            let found = line.split_once("listens on ").and_then(|(_, rest)| rest.split(' ').next().map(str::to_owned));
+        let addresses = lines.by_ref().find_map(|line| {
+            let found = line.split_once("listens on ").and_then(|(_, rest)| {
+                let (address, rest) = rest.split_once(" (admin ")?;
+                Some((address.to_owned(), rest.split(')').next()?.to_owned()))
+            });
             said.push(line);
             found
         });
-        *self.address.lock() = address.unwrap_or_else(|| panic!("it did not start:\n{}", said.join("\n")));
+        let (address, admin) = addresses.unwrap_or_else(|| panic!("it did not start:\n{}", said.join("\n")));
+        (*self.address.lock(), *self.admin.lock()) = (address, admin);
         std::thread::spawn(move || lines.for_each(drop));
         *self.child.lock() = Some(child);
         let mut keys = self.keys.lock();
@@ -152,6 +159,22 @@ impl Host {
 
     pub fn id(&self) -> u32 {
         self.child.lock().as_ref().unwrap().id()
+    }
+
+    /// What `/readyz` answers: its status, and the body.
+    pub async fn ready(&self) -> (u16, Value) {
+        let admin = self.admin.lock().clone();
+        let asking = async {
+            let mut stream = TcpStream::connect(admin).await.unwrap();
+            let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+            stream.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let answer = tokio::time::timeout(PATIENCE, asking).await.expect("an answer in time");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
     /// A session, as soon as there is a daemon that takes it.

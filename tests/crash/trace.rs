@@ -1,12 +1,37 @@
 //! What the daemon asks of the system, as `strace` sees it.
 
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+/// A `strace` that is attached to a process.
+struct Strace {
+    child: Child,
+}
+
+impl Strace {
+    /// Nothing where there is none, or where it may not.
+    fn attach(process: u32, arguments: &[&str], to: &Path) -> Option<Self> {
+        let mut strace = Command::new("strace");
+        strace.arg("-f").args(arguments).arg("-o").arg(to).args(["-p", &process.to_string()]);
+        let mut child = strace.stderr(Stdio::piped()).spawn().ok()?;
+        let mut said = BufReader::new(child.stderr.take()?).lines().map_while(Result::ok);
+        let is_attached = said.any(|line| line.contains("attached"));
+        std::thread::spawn(move || said.for_each(drop));
+        is_attached.then_some(Self { child })
+    }
+
+    fn end(&mut self) {
+        let status = Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        self.child.wait().unwrap();
+    }
+}
 
 /// A trace of a process under way.
 pub struct Trace {
-    child: Child,
-    lines: std::path::PathBuf,
+    strace: Strace,
+    lines: PathBuf,
     _folder: tempfile::TempDir,
 }
 
@@ -15,22 +40,31 @@ impl Trace {
     pub fn begin(process: u32) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let lines = folder.path().join("trace");
-        let mut strace = Command::new("strace");
-        strace.args(["-f", "-y", "-s", "9000", "-e", "trace=pwrite64,fdatasync,fsync,write,writev,sendto,sendmsg"]);
-        strace.arg("-o").arg(&lines).args(["-p", &process.to_string()]);
-        let mut child = strace.stderr(Stdio::piped()).spawn().ok()?;
-        let mut said = BufReader::new(child.stderr.take()?).lines().map_while(Result::ok);
-        let is_attached = said.any(|line| line.contains("attached"));
-        std::thread::spawn(move || said.for_each(drop));
-        is_attached.then_some(Self { child, lines, _folder: folder })
+        let calls = "trace=pwrite64,fdatasync,fsync,write,writev,sendto,sendmsg";
+        let strace = Strace::attach(process, &["-y", "-s", "9000", "-e", calls], &lines)?;
+        Some(Self { strace, lines, _folder: folder })
     }
 
     /// Ends it: every call, in order, a line each.
     pub fn end(mut self) -> Vec<String> {
-        let status = Command::new("kill").args(["-s", "INT", &self.child.id().to_string()]).status().unwrap();
-        assert!(status.success());
-        self.child.wait().unwrap();
+        self.strace.end();
         std::fs::read_to_string(&self.lines).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+/// A fault under way: whenever a process makes one of these calls, it is answered with an error.
+pub struct Fault(Strace);
+
+impl Fault {
+    /// Begins one: the names of the calls, separated by commas, and that of the error.
+    pub fn begin(process: u32, calls: &str, error: &str) -> Option<Self> {
+        let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
+        Strace::attach(process, &["-e", &trace, "-e", &inject], Path::new("/dev/null")).map(Self)
+    }
+
+    /// From here on the calls do what they always did.
+    pub fn end(mut self) {
+        self.0.end();
     }
 }
 

@@ -71,7 +71,9 @@ impl Sqlite {
         let lock = lock(directory)?;
         let place = Arc::new(Place { directory: directory.to_owned(), durability, _lock: lock });
         let sink = sink::SqliteSink::open(Arc::clone(&place))?;
-        let readers = Arc::new(Readers { permits: Semaphore::new(READERS), idle: Mutex::default() });
+        // All of them now: later there may be no file left to open.
+        let idle = (0..READERS).map(|_| place.connect_to_read()).collect::<Result<_, _>>()?;
+        let readers = Arc::new(Readers { permits: Semaphore::new(READERS), idle: Mutex::new(idle) });
         Ok((Self { place, readers }, sink))
     }
 
@@ -204,6 +206,9 @@ impl Place {
         let connection = Connection::open_with_flags(self.database(), flags).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(32);
+        connection.pragma_update(None, "temp_store", "MEMORY").map_err(failed)?;
+        // The first read opens the log.
+        connection.query_row("SELECT only FROM progress", [], |_| Ok(())).map_err(failed)?;
         Ok(connection)
     }
 
@@ -246,7 +251,22 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
 fn failed(error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error.to_string()),
+        Some(ErrorCode::SystemIoFailure) => StoreError::Failed(format!("{error} while {}", doing(&error))),
+        Some(ErrorCode::CannotOpen) => StoreError::Failed(format!("{error}, or there may be no more open files")),
         _ => StoreError::Failed(error.to_string()),
+    }
+}
+
+/// What SQLite was at when the system failed it.
+fn doing(error: &rusqlite::Error) -> &'static str {
+    use rusqlite::ffi;
+
+    match error.sqlite_error().map(|error| error.extended_code) {
+        Some(ffi::SQLITE_IOERR_READ | ffi::SQLITE_IOERR_SHORT_READ) => "reading",
+        Some(ffi::SQLITE_IOERR_WRITE) => "writing",
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => "syncing",
+        Some(ffi::SQLITE_IOERR_TRUNCATE) => "cutting a file off",
+        _ => "at work",
     }
 }
 
