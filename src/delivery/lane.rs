@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::audience::Audience;
 use super::{Mailbox, Peer, Taps};
 use crate::directory::DomainId;
-use crate::journal::{Position, Void, Writer};
+use crate::journal::{Fate, Position, Void, Writer};
 use crate::metrics::Metrics;
 use crate::model::SessionId;
 use crate::policy::Method;
@@ -218,6 +218,14 @@ impl Placed {
     }
 }
 
+impl Item {
+    /// Whether it cannot leave yet.
+    fn waits(&self, writer: &Writer) -> bool {
+        let (Self::Done { position, .. } | Self::Open { position, .. }) = self else { return false };
+        position.is_some_and(|position| writer.fate(position) == Fate::Pending)
+    }
+}
+
 impl ReplyTo {
     /// Answers it, and counts that: `code` is `ok` or the kind of an error.
     pub fn answer(&self, metrics: &Metrics, code: &'static str, text: Utf8Bytes) {
@@ -252,7 +260,14 @@ impl Reply {
 async fn run(mut receiver: mpsc::Receiver<Placed>, ground: Ground, items_max: usize) {
     let mut audience = Audience::default();
     let mut items = Vec::new();
-    while receiver.recv_many(&mut items, items_max).await > 0 {
+    while let Some(first) = receiver.recv().await {
+        // What would leave at once lets everybody speak first who has something to say now: what comes of it all leaves
+        // as one write a socket. What has to wait for the journal gathers there.
+        if !first.item.waits(&ground.writer) {
+            tokio::task::yield_now().await;
+        }
+        items.push(first);
+        while receiver.try_recv().map(|item| items.push(item)).is_ok() && items.len() < items_max {}
         for Placed { item, at } in items.drain(..) {
             bring_out(&mut audience, &ground, item).await;
             ground.metrics.deliver.observe(at.elapsed());
