@@ -1,20 +1,19 @@
 //! The audience of one lane: which sessions are told what. It belongs to its lane alone, so that a session begins and
 //! ends to be told things at a definite place in the order. It waits for nothing and knows nothing of durability.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::Peer;
-use crate::model::SessionId;
+use crate::model::{Map, SessionId};
 use crate::protocol::{self, Class};
 use crate::routing::{Outgoing, Recipient};
 
 #[derive(Default)]
 pub(super) struct Audience {
-    recipients: HashMap<Recipient, Vec<Arc<Peer>>>,
-    sessions: HashMap<SessionId, Recipient>,
+    recipients: Map<Recipient, Vec<Arc<Peer>>>,
+    sessions: Map<SessionId, Recipient>,
 }
 
 impl Audience {

@@ -8,7 +8,7 @@ use dashmap::DashMap;
 use serde::Serialize;
 
 use super::Mailbox;
-use crate::model::{Caller, SellerId, SessionId, Timestamp};
+use crate::model::{Caller, KeyHasher, SellerId, SessionId, Timestamp};
 use crate::protocol::Class;
 use crate::routing::Recipient;
 
@@ -76,8 +76,8 @@ pub struct Connection {
 /// Everybody connected.
 #[derive(Debug, Default)]
 pub struct Registry {
-    sessions: DashMap<SessionId, Arc<Peer>>,
-    recipients: DashMap<Recipient, Vec<Arc<Peer>>>,
+    sessions: DashMap<SessionId, Arc<Peer>, KeyHasher>,
+    recipients: DashMap<Recipient, Vec<Arc<Peer>>, KeyHasher>,
 }
 
 impl Registry {

@@ -1,8 +1,8 @@
 //! The journal in memory: for tests, measurements and whoever needs no yesterday.
 //! Nothing here survives the process, and nothing is ever thrown away while it runs.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -13,7 +13,9 @@ use super::{
     Again, Audit, Audited, Filter, History, Journal, Known, Listed, Range, Reading, Recovered, StoreError, Write,
 };
 use crate::directory::Accepted;
-use crate::model::{AccountId, BuyerKey, ConversationId, GroupId, SellerId, State, Timestamp, Visibility};
+use crate::model::{
+    AccountId, BuyerKey, ConversationId, GroupId, KeyHasher, Map, SellerId, State, Timestamp, Visibility,
+};
 use crate::routing::{self, AgentRow, Batch, Conversation, Decision, Event, GroupRow, Message, Resent, Row};
 
 /// How many parts the conversations are spread over.
@@ -21,8 +23,8 @@ const SHARDS: u64 = 64;
 
 /// A store in memory.
 pub struct Memory {
-    shards: Vec<Mutex<HashMap<ConversationId, Kept>>>,
-    hasher: RandomState,
+    shards: Vec<Mutex<Map<ConversationId, Kept>>>,
+    hasher: KeyHasher,
     rest: Mutex<Rest>,
     last_time: AtomicI64,
 }
@@ -37,10 +39,10 @@ struct Kept {
 #[derive(Default)]
 struct Rest {
     all: BTreeSet<ConversationId>,
-    by_seller: HashMap<SellerId, BTreeSet<ConversationId>>,
-    by_buyer: HashMap<BuyerKey, BTreeSet<ConversationId>>,
-    by_holder: HashMap<AccountId, BTreeSet<ConversationId>>,
-    known: HashMap<(BuyerKey, SellerId), Known>,
+    by_seller: Map<SellerId, BTreeSet<ConversationId>>,
+    by_buyer: Map<BuyerKey, BTreeSet<ConversationId>>,
+    by_holder: Map<AccountId, BTreeSet<ConversationId>>,
+    known: Map<(BuyerKey, SellerId), Known>,
     agents: BTreeMap<AccountId, AgentRow>,
     groups: BTreeMap<(Option<SellerId>, Option<GroupId>), GroupRow>,
     audit: Vec<Audit>,
@@ -50,7 +52,7 @@ struct Rest {
 impl Default for Memory {
     fn default() -> Self {
         let shards = std::iter::repeat_with(Mutex::default).take(SHARDS as usize).collect();
-        Self { shards, hasher: RandomState::new(), rest: Mutex::default(), last_time: AtomicI64::new(0) }
+        Self { shards, hasher: KeyHasher::default(), rest: Mutex::default(), last_time: AtomicI64::new(0) }
     }
 }
 

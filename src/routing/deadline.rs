@@ -1,9 +1,9 @@
 //! Deadlines: one ordered table. Each thing that can come due has one place in it, at or before its next deadline;
 //! what really is due is found out when that time comes, so that a deadline which moves later costs nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use crate::model::{ConversationId, Timestamp};
+use crate::model::{ConversationId, Map, Timestamp};
 
 /// What comes due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +24,7 @@ pub(super) enum Due {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deadlines {
     order: BTreeSet<(Timestamp, Due)>,
-    armed: HashMap<Due, Timestamp>,
+    armed: Map<Due, Timestamp>,
 }
 
 impl Deadlines {

@@ -1,13 +1,13 @@
 //! A desk: one seller's live state. Its groups, their queues and what they remember, and the figures of its day.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::agent::Reach;
 use super::conversation::Conversation;
 use crate::directory::{Group, PriorityStep, Seller};
-use crate::model::{AccountId, BuyerKey, ConversationId, EntryId, GroupId, Timestamp};
+use crate::model::{AccountId, BuyerKey, ConversationId, EntryId, GroupId, Map, Timestamp};
 
 /// How many of a group's last conversations the estimate of a wait looks at.
 const DURATIONS: usize = 50;
@@ -230,10 +230,10 @@ pub(super) enum Followed {
 pub(super) struct Desk {
     pub(super) seller: Arc<Seller>,
     pub(super) groups: Vec<GroupState>,
-    pub(super) group_at: HashMap<GroupId, usize>,
+    pub(super) group_at: Map<GroupId, usize>,
     pub(super) default_group: usize,
     pub(super) main: Option<usize>,
-    pub(super) open_of: HashMap<BuyerKey, ConversationId>,
+    pub(super) open_of: Map<BuyerKey, ConversationId>,
     pub(super) subscribers: Vec<AccountId>,
     /// Who follows which conversations, closed ones too: they hear when one is reopened.
     pub(super) watched: BTreeMap<ConversationId, Vec<AccountId>>,

@@ -21,7 +21,7 @@ mod tell;
 mod tick;
 mod trace;
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ use super::index::Index;
 use super::view::{Outcome, Outgoing};
 use super::{Command, Refusal};
 use crate::directory::{Directory, Strategy};
-use crate::model::{AccountId, Caller, ConversationId, GroupId, SellerId, SessionId, Timestamp};
+use crate::model::{AccountId, Caller, ConversationId, GroupId, Map, SellerId, SessionId, Set, Timestamp};
 
 pub(in crate::routing) use carry::Parts;
 
@@ -121,7 +121,7 @@ struct Entry {
     /// A byte for every message: who wrote it and who may read it.
     kinds: Vec<u8>,
     /// Hashes of every sender and client id, if all are here.
-    hashes: HashSet<u64>,
+    hashes: Set<u64>,
     /// Whether messages from before the start of this process are not in `hashes` and `kinds`.
     partial: bool,
     /// How far the lateness of an answer has been told.
@@ -136,7 +136,7 @@ struct Work {
     /// Conversations for which something has become possible or impossible.
     look: BTreeSet<ConversationId>,
     /// Conversations that have begun to wait by this command: what becomes of them is recorded.
-    fresh: HashMap<ConversationId, Fresh>,
+    fresh: Map<ConversationId, Fresh>,
     /// Everything that waited when there was much to look at, in order.
     pass: VecDeque<ConversationId>,
     /// Agents that can take something now.
@@ -244,11 +244,11 @@ pub struct Domain {
     directory: Arc<Directory>,
     settings: Settings,
     desks: Vec<Desk>,
-    desk_at: HashMap<SellerId, usize>,
+    desk_at: Map<SellerId, usize>,
     agents: Vec<Agent>,
-    agent_at: HashMap<AccountId, usize>,
+    agent_at: Map<AccountId, usize>,
     pools: Vec<Pool>,
-    conversations: HashMap<ConversationId, Entry>,
+    conversations: Map<ConversationId, Entry>,
     deadlines: Deadlines,
     work: Work,
     /// The last time at which somebody was given a conversation or ended one: no two are equal, so that who is due

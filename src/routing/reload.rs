@@ -1,7 +1,7 @@
 //! How the table comes to another configuration: what differs is taken apart and built anew, the rest stays as it is.
 //! The consequences are not drawn here: every domain that was built anew has them before it, as at a start.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -10,7 +10,7 @@ use super::affected::Affected;
 use super::domain::{Domain, Parts};
 use super::table::{Cell, Layout, Place, Recovered, Table};
 use crate::directory::{Directory, Domain as Plan, DomainId, changed_sellers};
-use crate::model::{AccountId, BuyerKey, SellerId, SessionId, Timestamp};
+use crate::model::{AccountId, BuyerKey, Map, SellerId, SessionId, Timestamp};
 
 /// Who is connected while the table is built anew.
 #[derive(Clone, Copy)]
@@ -186,8 +186,8 @@ impl Layout {
             version: 0,
             directory: Arc::default(),
             domains: Vec::new(),
-            sellers: HashMap::new(),
-            accounts: HashMap::new(),
+            sellers: Map::default(),
+            accounts: Map::default(),
             absent: Vec::new(),
         }
     }
@@ -285,7 +285,7 @@ impl Arrangement {
             let id = self.next();
             self.build.push((Plan { sellers: vec![seller], agents: Vec::new() }, id));
         }
-        let (mut sellers, mut accounts) = (HashMap::new(), HashMap::new());
+        let (mut sellers, mut accounts) = (Map::default(), Map::default());
         for (share, (plan, _)) in self.build.iter().enumerate() {
             sellers.extend(plan.sellers.iter().map(|seller| (seller, share)));
             accounts.extend(plan.agents.iter().map(|account| (account, share)));

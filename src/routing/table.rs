@@ -2,7 +2,7 @@
 //! each under one mutex. Nothing here waits; a map's guard is dropped before a domain is locked, and two domains are
 //! never locked at once. A change of configuration takes the write side, commands take the read side.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::RandomState;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::domain::{Acted, Actor, Domain, Settings};
 use super::event::{AgentRow, Batch, Event, GroupRow, Row};
 use super::{Command, Conversation, Outcome, Refusal, Tally, View};
 use crate::directory::{Directory, Domain as Plan, DomainId};
-use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, Sender, Timestamp};
+use crate::model::{AccountId, BuyerKey, ConversationId, KeyHasher, Map, SellerId, Sender, Timestamp};
 
 /// What the table is built from at a start.
 #[derive(Clone, Debug, Default)]
@@ -29,8 +29,8 @@ pub struct Recovered {
 /// The table.
 pub struct Table {
     pub(super) layout: RwLock<Layout>,
-    conversations: DashMap<ConversationId, DomainId>,
-    buyers: DashMap<BuyerKey, Vec<ConversationId>>,
+    conversations: DashMap<ConversationId, DomainId, KeyHasher>,
+    buyers: DashMap<BuyerKey, Vec<ConversationId>, KeyHasher>,
     timers: Mutex<BTreeSet<(Timestamp, DomainId)>>,
     wake: Box<dyn Fn() + Send + Sync>,
     pub(super) settings: Settings,
@@ -45,8 +45,8 @@ pub(super) struct Layout {
     pub(super) directory: Arc<Directory>,
     /// By id; what is no longer there was built anew under another id.
     pub(super) domains: Vec<Option<Arc<Place>>>,
-    pub(super) sellers: HashMap<SellerId, DomainId>,
-    pub(super) accounts: HashMap<AccountId, DomainId>,
+    pub(super) sellers: Map<SellerId, DomainId>,
+    pub(super) accounts: Map<AccountId, DomainId>,
     /// What the store has of accounts that act for nobody now.
     pub(super) absent: Vec<AgentRow>,
 }
@@ -74,8 +74,8 @@ impl Table {
     ) -> Self {
         let table = Self {
             layout: RwLock::new(Layout::empty()),
-            conversations: DashMap::new(),
-            buyers: DashMap::new(),
+            conversations: DashMap::default(),
+            buyers: DashMap::default(),
             timers: Mutex::new(BTreeSet::new()),
             wake: Box::new(wake),
             settings,

@@ -1,7 +1,7 @@
 //! One transaction: every row of one thing is written once, whatever happened to it in between.
 //! It reads only what it needs to go on where it was.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
@@ -10,7 +10,7 @@ use super::reads::whole;
 use super::stored::{Detail, Trace, json, state_name};
 use crate::directory::Accepted;
 use crate::journal::{Audit, StoreError, Write};
-use crate::model::{AccountId, ConversationId, GroupId, SellerId, Sender, State, Status, Timestamp, Visibility};
+use crate::model::{AccountId, ConversationId, GroupId, Map, SellerId, Sender, State, Status, Timestamp, Visibility};
 use crate::routing::{AgentRow, Conversation, Event, GroupRow, Message, Row, Tail};
 
 /// How many accepted configurations are kept, for people who want to see an earlier one.
@@ -26,7 +26,7 @@ const TAIL: &str = "UPDATE tail SET rev = ?, first_reply_at = ?, last_seq = ?, l
 /// Where the writing of each conversation goes on, for those that are open.
 #[derive(Default)]
 pub(super) struct Heads {
-    known: HashMap<ConversationId, Head>,
+    known: Map<ConversationId, Head>,
     last_message: i64,
 }
 
@@ -44,7 +44,7 @@ struct Head {
 /// What one commit changes in rows that may change often.
 #[derive(Default)]
 struct Changed {
-    tails: HashMap<ConversationId, (u64, Option<Timestamp>, Tail)>,
+    tails: Map<ConversationId, (u64, Option<Timestamp>, Tail)>,
     agents: BTreeMap<AccountId, AgentRow>,
     groups: BTreeMap<(Option<SellerId>, Option<GroupId>), GroupRow>,
     closed: Vec<ConversationId>,
@@ -64,7 +64,7 @@ impl Heads {
     pub(super) fn of(connection: &Connection) -> Result<Self, StoreError> {
         let sql = "SELECT coalesce(max(number), 0) FROM message";
         let last_message = connection.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
-        Ok(Self { known: HashMap::new(), last_message })
+        Ok(Self { known: Map::default(), last_message })
     }
 }
 

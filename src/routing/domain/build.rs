@@ -1,6 +1,6 @@
 //! How a domain comes to be: from a snapshot, and from what was there before — in the store, or in other domains.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::hash::RandomState;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::carry::Parts;
 use super::tick::ONCE;
 use super::{Domain, Entry, Kind, Pool, Settings, Work};
 use crate::directory::{Directory, Domain as Plan, Group, Seller, Strategy};
-use crate::model::Timestamp;
+use crate::model::{Map, Set, Timestamp};
 use crate::routing::agent::{Agent, Post, Seat};
 use crate::routing::conversation::Conversation;
 use crate::routing::deadline::{Deadlines, Due};
@@ -30,11 +30,11 @@ impl Domain {
             directory: Arc::clone(directory),
             settings,
             desks: Vec::new(),
-            desk_at: HashMap::new(),
+            desk_at: Map::default(),
             agents: Vec::new(),
-            agent_at: HashMap::new(),
+            agent_at: Map::default(),
             pools: Vec::new(),
-            conversations: HashMap::new(),
+            conversations: Map::default(),
             deadlines: Deadlines::default(),
             work: Work::default(),
             last_time: Timestamp::ZERO,
@@ -122,15 +122,14 @@ impl Domain {
                 paused: None,
             });
         }
-        let group_at: HashMap<_, _> =
-            seller.groups.iter().enumerate().map(|(at, group)| (group.id.clone(), at)).collect();
+        let group_at: Map<_, _> = seller.groups.iter().enumerate().map(|(at, group)| (group.id.clone(), at)).collect();
         let groups: Vec<_> = (0..seller.groups.len()).map(|group| self.group_state(&seller, at, group)).collect();
         let mut desk = Desk {
             main: self.agent_of(&seller.account),
             default_group: group_at.get(&seller.default_group).copied().unwrap_or(0),
             groups,
             group_at,
-            open_of: HashMap::new(),
+            open_of: Map::default(),
             subscribers: Vec::new(),
             watched: BTreeMap::new(),
             day: Day::default(),
@@ -212,7 +211,7 @@ impl Entry {
             due: 0,
             told: None,
             kinds: Vec::new(),
-            hashes: HashSet::new(),
+            hashes: Set::default(),
             partial,
             overdue: None,
             gone_told: false,

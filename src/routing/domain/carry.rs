@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{Cause, Domain, Entry};
-use crate::model::{AccountId, ConversationId, GroupId, SellerId, SessionId, State, Status, Timestamp};
+use crate::model::{AccountId, ConversationId, GroupId, Map, SellerId, SessionId, Set, State, Status, Timestamp};
 use crate::routing::agent::WrapUp;
 use crate::routing::conversation::Conversation;
 use crate::routing::desk::{Day, Durations};
@@ -31,7 +31,7 @@ pub(in crate::routing) struct Live {
     pub(in crate::routing) running: bool,
     /// What fell due before the first time acts at the second.
     pub(super) held: Option<(Timestamp, Timestamp)>,
-    pub(super) entries: HashMap<ConversationId, Entry>,
+    pub(super) entries: Map<ConversationId, Entry>,
     pub(super) sessions: HashMap<AccountId, (Vec<SessionId>, Option<Timestamp>)>,
     pub(super) wrap_ups: Vec<(AccountId, SellerId, Option<GroupId>, Timestamp)>,
     pub(super) desks: HashMap<SellerId, Figures>,
@@ -107,7 +107,7 @@ impl Parts {
         let live = &mut self.live;
         for entry in live.entries.values_mut() {
             entry.kinds = Vec::new();
-            entry.hashes = HashSet::new();
+            entry.hashes = Set::default();
             entry.partial = true;
         }
         self.conversations = stored.conversations;
