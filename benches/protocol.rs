@@ -20,7 +20,7 @@ fn main() {
     let ours = time(|| {
         let Incoming::One(Ok(request)) = protocol::parse(black_box(SEND), &limits) else { panic!("a request") };
         let method = Method::parse(&request.method).unwrap();
-        black_box(protocol::parse_call(method, request.params, &limits).unwrap());
+        black_box(request.call(method, &limits).unwrap());
     });
     let theirs = time(|| {
         black_box(serde_json::from_str::<serde_json::Value>(black_box(SEND)).unwrap());

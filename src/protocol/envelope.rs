@@ -6,7 +6,12 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::method::{Call, parse_call};
+use super::plain::{self, Plain};
 use super::{Limits, RpcError, scan::scan};
+use crate::model::ConversationId;
+use crate::policy::Method;
+use crate::routing::NewMessage;
 
 /// What a frame turned out to be.
 #[derive(Debug)]
@@ -24,8 +29,23 @@ pub struct Request<'a> {
     pub id: Option<&'a RawValue>,
     /// The method's name, known or not.
     pub method: Cow<'a, str>,
-    /// An object or an array, if there are any.
+    /// An object or an array, if there are any and they have not been read.
     pub params: Option<&'a RawValue>,
+    /// What it asks to be sent, if it was plain enough to be read at once.
+    plain: Option<(ConversationId, NewMessage)>,
+}
+
+impl Request<'_> {
+    /// What it asks for, by the name of its method.
+    ///
+    /// # Errors
+    /// `invalid_params` or `too_large`, naming the member.
+    pub fn call(self, method: Method, limits: &Limits) -> Result<Call, RpcError> {
+        match self.plain {
+            Some((conversation, message)) => Ok(Call::Send { conversation, message }),
+            None => parse_call(method, self.params, limits),
+        }
+    }
 }
 
 /// What is not a request, and what is answered.
@@ -39,6 +59,19 @@ pub struct Faulty<'a> {
 
 /// Parses a frame.
 pub fn parse<'a>(text: &'a str, limits: &Limits) -> Incoming<'a> {
+    match plain::read(text, limits) {
+        Some(Plain { id, conversation, message }) => Incoming::One(Ok(Request {
+            id,
+            method: Method::MessageSend.name().into(),
+            params: None,
+            plain: Some((conversation, message)),
+        })),
+        None => parse_any(text, limits),
+    }
+}
+
+/// Parses a frame, however it is written.
+pub(super) fn parse_any<'a>(text: &'a str, limits: &Limits) -> Incoming<'a> {
     if let Err(fault) = scan(text, limits.depth) {
         return Incoming::One(Err(Faulty { id: None, error: RpcError::parse(fault.to_string()) }));
     }
@@ -89,7 +122,7 @@ fn request(text: &str) -> Result<Request<'_>, Faulty<'_>> {
     if envelope.params.is_some_and(|params| !params.get().starts_with(['{', '['])) {
         return refuse("`params` is an object, or missing");
     }
-    Ok(Request { id, method, params: envelope.params })
+    Ok(Request { id, method, params: envelope.params, plain: None })
 }
 
 /// Not an envelope: either no JSON at all, or JSON of another shape, whose id may still be made out.

@@ -11,6 +11,7 @@ mod method;
 mod object;
 mod openrpc;
 mod params;
+mod plain;
 mod reply;
 mod scan;
 mod text;

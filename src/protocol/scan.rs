@@ -18,6 +18,9 @@ pub enum Fault {
 /// [`Fault`] for what the parser would not notice, or only after much work.
 pub fn scan(text: &str, depth_max: usize) -> Result<(), Fault> {
     let bytes = text.as_bytes();
+    if is_harmless(bytes, depth_max) {
+        return Ok(());
+    }
     let (mut at, mut depth) = (0, 0_usize);
     while let Some(byte) = bytes.get(at) {
         match byte {
@@ -37,6 +40,19 @@ pub fn scan(text: &str, depth_max: usize) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// Whether one look without a branch shows it: no escapes, and fewer brackets in all than may be nested.
+fn is_harmless(bytes: &[u8], depth_max: usize) -> bool {
+    const CHUNK: usize = 128;
+    let (mut openings, mut escapes) = (0_usize, 0_u8);
+    for chunk in bytes.chunks(CHUNK) {
+        // `[` and `{` differ in one bit. A chunk has fewer bytes than a byte can count.
+        let opening = chunk.iter().fold(0_u8, |sum, byte| sum.wrapping_add(u8::from(byte | 0x20 == b'{')));
+        openings += usize::from(opening);
+        escapes |= chunk.iter().fold(0, |any, byte| any | u8::from(*byte == b'\\'));
+    }
+    escapes == 0 && openings <= depth_max
 }
 
 /// The place after the closing quote.

@@ -44,7 +44,7 @@ pub fn write_number(out: &mut String, mut number: u64) {
             break;
         }
     }
-    out.extend(digits[at..].iter().map(|digit| char::from(*digit)));
+    out.push_str(ascii(&digits[at..]));
 }
 
 /// Writes an id with its quotes.
@@ -63,22 +63,24 @@ pub fn write_time(out: &mut String, at: Timestamp) {
         return;
     };
     let millis = u64::try_from(micros.rem_euclid(MICROS_A_DAY)).unwrap_or(0) / 1000;
-    out.push('"');
-    write_padded(out, year, 4, '-');
-    write_padded(out, month, 2, '-');
-    write_padded(out, day, 2, 'T');
-    write_padded(out, millis / 3_600_000, 2, ':');
-    write_padded(out, millis / 60_000 % 60, 2, ':');
-    write_padded(out, millis / 1000 % 60, 2, '.');
-    write_padded(out, millis % 1000, 3, 'Z');
-    out.push('"');
+    let mut text = *b"\"0000-00-00T00:00:00.000Z\"";
+    let mut put = |at: usize, number: u64| {
+        (text[at], text[at + 1]) = (digit(number / 10), digit(number));
+    };
+    put(1, year / 100);
+    put(3, year);
+    put(6, month);
+    put(9, day);
+    put(12, millis / 3_600_000);
+    put(15, millis / 60_000 % 60);
+    put(18, millis / 1000 % 60);
+    put(21, millis % 1000 / 10);
+    text[23] = digit(millis);
+    out.push_str(ascii(&text));
 }
 
-fn write_padded(out: &mut String, number: u64, width: u32, then: char) {
-    for place in (0..width).rev() {
-        out.push(char::from(digit(number / 10_u64.pow(place) % 10)));
-    }
-    out.push(then);
+fn ascii(digits: &[u8]) -> &str {
+    std::str::from_utf8(digits).unwrap_or_default()
 }
 
 fn digit(number: u64) -> u8 {

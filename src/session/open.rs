@@ -83,9 +83,10 @@ impl Session {
             return Err(RpcError::unauthenticated("the first request is session.open"));
         }
         let method = method.ok_or_else(RpcError::method_not_found)?;
-        let call = protocol::parse_call(method, request.params, &self.site.settings.protocol)?;
+        let id = request.id;
+        let call = request.call(method, &self.site.settings.protocol)?;
         self.site.dispatch.metrics.parse.observe(since.elapsed());
-        let to = request.id.zip(slot).map(|(id, slot)| self.reply_to(id, slot, method, since));
+        let to = id.zip(slot).map(|(id, slot)| self.reply_to(id, slot, method, since));
         self.take(method, call, to, wire).await
     }
 
