@@ -8,7 +8,7 @@ use crate::journal::Again;
 use crate::model::{Caller, ConversationId, SellerId, Sender};
 use crate::policy::{self, Action, Method};
 use crate::protocol::{self, RpcError, StartCall, WhereTo};
-use crate::routing::{Command, NewMessage, Outcome, Profile, Refusal, Reopen, Resent, Start};
+use crate::routing::{Command, Earlier, NewMessage, Outcome, Profile, Refusal, Reopen, Resent, Start};
 
 /// How often the store is asked again because the table has moved on meanwhile.
 const TRIES: usize = 4;
@@ -105,36 +105,49 @@ impl Dispatch {
         message: NewMessage,
         to: &mut Option<ReplyTo>,
     ) -> Result<Answer, Refused> {
-        for _ in 0..TRIES {
-            let resent = self.resent(conversation, sender_of(peer)?, &message).await?;
-            let command = Command::Send { conversation, message: message.clone(), resent: resent.clone() };
+        // Hardly any message comes twice: the store is asked only where the table cannot tell.
+        let mut earlier = Earlier::Unasked;
+        for _ in 0..=TRIES {
+            let command = Command::Send { conversation, message: message.clone(), earlier: earlier.clone() };
             if let Some(answer) = self.on(peer, command, to).await? {
                 return Ok(answer);
             }
-            if self.table.domain_of_conversation(conversation).is_some() {
-                continue;
+            if let Earlier::Asked(resent) = earlier
+                && self.table.domain_of_conversation(conversation).is_none()
+                && let Some(answer) = Box::pin(self.send_to_closed(peer, conversation, &message, resent, to)).await?
+            {
+                return Ok(answer);
             }
-            let closed = Box::pin(self.closed(peer, conversation, Action::Call(Method::ConversationGet))).await?;
-            if let Some(resent) = resent {
-                if !resent.same {
-                    return Err(Refusal::ClientIdReused.into());
-                }
-                let outcome = Outcome::Sent { seq: resent.seq, at: resent.at, duplicate: true };
-                return Ok(now(move |to| protocol::reply(&to.id, to.method, to.class, &Ok(outcome))));
-            }
-            if !matches!(peer.caller, Caller::Buyer { .. }) {
-                return Err(Refusal::Closed { open: None }.into());
-            }
-            if self.table.domain_of_seller(&closed.seller).is_none() {
-                return Err(Refusal::Closed { open: None }.into());
-            }
-            let reopen = Reopen { closed, message: message.clone() };
-            match Box::pin(self.act(peer, Command::Reopen(Box::new(reopen)), to)).await? {
-                Answer::Stale => {}
-                answer => return Ok(answer),
-            }
+            earlier = Earlier::Asked(self.resent(conversation, sender_of(peer)?, &message).await?);
         }
         Err(unavailable().into())
+    }
+
+    /// Writes to a conversation that was closed when it was looked for; no answer if it no longer is.
+    async fn send_to_closed(
+        &self,
+        peer: &Arc<Peer>,
+        conversation: ConversationId,
+        message: &NewMessage,
+        resent: Option<Resent>,
+        to: &mut Option<ReplyTo>,
+    ) -> Result<Option<Answer>, Refused> {
+        let closed = self.closed(peer, conversation, Action::Call(Method::ConversationGet)).await?;
+        if let Some(resent) = resent {
+            if !resent.same {
+                return Err(Refusal::ClientIdReused.into());
+            }
+            let outcome = Outcome::Sent { seq: resent.seq, at: resent.at, duplicate: true };
+            return Ok(Some(now(move |to| protocol::reply(&to.id, to.method, to.class, &Ok(outcome)))));
+        }
+        if !matches!(peer.caller, Caller::Buyer { .. }) || self.table.domain_of_seller(&closed.seller).is_none() {
+            return Err(Refusal::Closed { open: None }.into());
+        }
+        let reopen = Reopen { closed, message: message.clone() };
+        match self.act(peer, Command::Reopen(Box::new(reopen)), to).await? {
+            Answer::Stale => Ok(None),
+            answer => Ok(Some(answer)),
+        }
     }
 }
 

@@ -66,8 +66,8 @@ pub enum Destination {
 pub enum Command {
     /// A buyer opens a conversation, or finds its open one.
     Start(Box<Start>),
-    /// Somebody writes. `resent` is the answer of the store where the client's id may have been used already.
-    Send { conversation: ConversationId, message: NewMessage, resent: Option<Resent> },
+    /// Somebody writes.
+    Send { conversation: ConversationId, message: NewMessage, earlier: Earlier },
     /// Somebody has read so far.
     Read { conversation: ConversationId, seq: u64 },
     /// Somebody is writing, or no longer.
@@ -112,6 +112,15 @@ pub enum Command {
     Rate { closed: Box<super::Conversation>, rating: super::Rating },
     /// Time has passed.
     Tick,
+}
+
+/// What is known of an earlier message under the same id of its sender.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Earlier {
+    /// Nothing: the store has not been asked. It has to be only where the table cannot tell.
+    Unasked,
+    /// What the store says.
+    Asked(Option<Resent>),
 }
 
 /// What the store knows of a client's id that may have been used already.

@@ -17,7 +17,9 @@ mod tally;
 mod view;
 
 pub use affected::{Affected, Moved, changed_accounts};
-pub use command::{Command, Context, Destination, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Start};
+pub use command::{
+    Command, Context, Destination, Earlier, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Start,
+};
 pub use conversation::{Bound, Conversation, Exclusion, Tail};
 pub use decision::{Candidate, Cause, Chosen, Decision, Looked, Step, WhyNot};
 pub use domain::{Acted, Actor, Domain, Settings};

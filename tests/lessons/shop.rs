@@ -10,8 +10,8 @@ use fenliu::model::{
     Visibility,
 };
 use fenliu::routing::{
-    Acted, Actor, Command, Conversation, Decision, Destination, Event, Hypothesis, NewMessage, Notice, Outcome,
-    Outgoing, Past, Profile, Recipient, Recovered, Refusal, Reopen, Row, Settings, Start, Table, View,
+    Acted, Actor, Command, Conversation, Decision, Destination, Earlier, Event, Hypothesis, NewMessage, Notice,
+    Outcome, Outgoing, Past, Profile, Recipient, Recovered, Refusal, Reopen, Row, Settings, Start, Table, View,
 };
 
 /// 2026-11-24 12:00 in Shanghai.
@@ -294,7 +294,7 @@ impl Shop {
         if row.state == State::Closed {
             return self.by_buyer(id, Command::Reopen(Box::new(Reopen { closed: row, message })));
         }
-        self.by_buyer(id, Command::Send { conversation: id, message, resent: None })
+        self.by_buyer(id, Command::Send { conversation: id, message, earlier: Earlier::Asked(None) })
     }
 
     pub fn accept(&mut self, who: &str, conversation: ConversationId) -> Result<Outcome, Refusal> {

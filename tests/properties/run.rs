@@ -11,7 +11,7 @@ use fenliu::model::{
     Visibility,
 };
 use fenliu::routing::{
-    Acted, Actor, Command, Conversation, Destination, NewMessage, Past, Profile, Refusal, Reopen, Start,
+    Acted, Actor, Command, Conversation, Destination, Earlier, NewMessage, Past, Profile, Refusal, Reopen, Start,
 };
 
 use crate::check;
@@ -364,7 +364,7 @@ fn new_message(id: u128) -> NewMessage {
 }
 
 fn send(conversation: &Conversation, id: u128) -> Command {
-    Command::Send { conversation: conversation.id, message: new_message(id), resent: None }
+    Command::Send { conversation: conversation.id, message: new_message(id), earlier: Earlier::Asked(None) }
 }
 
 fn close(conversation: &Conversation) -> Command {

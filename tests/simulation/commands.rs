@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fenliu::model::{BuyerKey, Caller, ConversationId, EntryId, SellerId, State, Status};
-use fenliu::routing::{Command, Destination, Past, Profile, Reopen, Start};
+use fenliu::routing::{Command, Destination, Earlier, Past, Profile, Reopen, Start};
 
 use crate::run::{Run, message};
 
@@ -77,7 +77,7 @@ impl Run<'_> {
         let command = if self.random.percent(60) {
             Command::Close { conversation, reason: None, if_rev: None }
         } else {
-            Command::Send { conversation, message: message(self.id()), resent: None }
+            Command::Send { conversation, message: message(self.id()), earlier: Earlier::Asked(None) }
         };
         self.ask(&owner, command)
     }
@@ -97,7 +97,7 @@ impl Run<'_> {
             0 => Command::Close { conversation, reason: None, if_rev: None },
             1 => Command::BuyerPresence { online: false },
             2 => Command::BuyerPresence { online: true },
-            _ => Command::Send { conversation, message: message(self.id()), resent: None },
+            _ => Command::Send { conversation, message: message(self.id()), earlier: Earlier::Asked(None) },
         };
         let domain = self.table.domain_of_seller(&c.seller).unwrap();
         let caller = Caller::Buyer { key: c.profile.key.clone(), sellers: None };

@@ -43,8 +43,8 @@ impl Domain {
         let cause = command.cause();
         match command {
             Command::Start(start) => self.begin(&start, now, run),
-            Command::Send { conversation, message, resent } => {
-                self.send(actor, basis, conversation, message, resent, now, run)
+            Command::Send { conversation, message, earlier } => {
+                self.send(actor, basis, conversation, message, earlier, now, run)
             }
             Command::Reopen(reopen) => self.reopen(actor, *reopen, now, run),
             Command::Rate { closed, rating } => self.rate(*closed, rating, run),

@@ -9,7 +9,7 @@ use crate::model::{AccountId, Caller, ConversationId, Sender, State, Timestamp, 
 use crate::policy::Basis;
 use crate::routing::event::{Event, Requeue};
 use crate::routing::view::{Message, Outcome, Rating};
-use crate::routing::{Conversation, NewMessage, Refusal, Reopen, Resent, Start};
+use crate::routing::{Conversation, Earlier, NewMessage, Refusal, Reopen, Start};
 
 impl Domain {
     pub(super) fn begin(&mut self, start: &Start, now: Timestamp, run: &mut Run) -> Result<Answer, Refusal> {
@@ -77,26 +77,31 @@ impl Domain {
         basis: Basis,
         id: ConversationId,
         message: NewMessage,
-        resent: Option<Resent>,
+        earlier: Earlier,
         now: Timestamp,
         run: &mut Run,
     ) -> Result<Answer, Refusal> {
-        if let Some(resent) = resent {
+        let asked = matches!(earlier, Earlier::Asked(_));
+        if let Earlier::Asked(Some(resent)) = earlier {
             if !resent.same {
                 return Err(Refusal::ClientIdReused);
             }
             let outcome = Outcome::Sent { seq: resent.seq, at: resent.at, duplicate: true };
             return Ok(Answer::Ready(outcome));
         }
-        if basis == Basis::Owner && message.visibility == Visibility::All {
-            self.owned_by(actor, id)?;
-        }
         let account = if let Some(Caller::Staff { account, .. }) = actor.caller { Some(account) } else { None };
         let sender = match account {
             Some(account) => Sender::Agent(account.clone()),
             None => Sender::Buyer(self.entry(id)?.conversation.profile.key.clone()),
         };
+        if !asked && self.entry(id)?.partial {
+            return Err(Refusal::Repeats);
+        }
+        // Before it is asked who owns it now: what was sent then is answered as it was then.
         self.is_new(id, &sender, &message.client_id)?;
+        if basis == Basis::Owner && message.visibility == Visibility::All {
+            self.owned_by(actor, id)?;
+        }
         let seq = self.write(id, account, &message, now, run)?;
         if account.is_none() {
             self.revive(id, now, run);
@@ -151,7 +156,7 @@ impl Domain {
         let Reopen { closed, message } = reopen;
         if self.conversations.contains_key(&closed.id) {
             // Another session of the buyer was quicker.
-            return self.send(actor, Basis::Buyer, closed.id, message, None, now, run);
+            return self.send(actor, Basis::Buyer, closed.id, message, Earlier::Asked(None), now, run);
         }
         let desk = self.desk_at.get(&closed.seller).copied().ok_or(Refusal::Closed { open: None })?;
         if let Some(open) = self.desks[desk].open_of.get(&closed.profile.key) {
