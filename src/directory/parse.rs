@@ -97,8 +97,19 @@ fn check(
     }
     shop::check_bound_main_accounts(ledger, &world);
     outlook.warn_of_idle_sub_accounts(ledger, document);
+    directory.serving = serving(&directory);
     directory.domains = domain::domains(&directory);
     directory
+}
+
+fn serving(directory: &Directory) -> HashMap<AccountId, Vec<SellerId>> {
+    let mut serving: HashMap<AccountId, Vec<SellerId>> = HashMap::with_capacity(directory.sub_accounts.len());
+    for seller in directory.sellers.values() {
+        for account in seller.agents.keys() {
+            serving.entry(account.clone()).or_default().push(seller.id.clone());
+        }
+    }
+    serving
 }
 
 fn roles(document: &Document, world: &World<'_>) -> BTreeMap<RoleId, crate::policy::ScopeSet> {

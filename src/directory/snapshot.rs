@@ -40,6 +40,8 @@ pub struct Directory {
     pub entries: HashMap<EntryId, SellerId>,
     /// Which seller an account is the main account of.
     pub main_accounts: HashMap<AccountId, SellerId>,
+    /// Whom an account acts for, its own shop included, sorted.
+    pub serving: HashMap<AccountId, Vec<SellerId>>,
     /// The unbindings that override the files: the others have been absent once and are forgotten.
     pub unbound: Unbound,
     /// The domains.
@@ -56,6 +58,11 @@ impl Directory {
     /// Whether somebody of this id can have a staff token.
     pub fn is_staff(&self, account: &AccountId) -> bool {
         self.sub_accounts.contains_key(account) || self.main_accounts.contains_key(account)
+    }
+
+    /// The sellers that an account acts for, its own shop included, in the order of their ids.
+    pub fn sellers_of(&self, account: &AccountId) -> impl Iterator<Item = &Arc<Seller>> {
+        self.serving.get(account).into_iter().flatten().filter_map(|seller| self.sellers.get(seller))
     }
 
     /// How many conversations the account takes at once over all sellers: its own as a sub-account, else the seller's.

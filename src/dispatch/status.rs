@@ -26,7 +26,7 @@ impl Dispatch {
         };
         let seller = match seller {
             Some(seller) => seller.clone(),
-            None => self.only_seller(peer, other)?,
+            None => self.only_seller(peer, account, other)?,
         };
         Ok(Command::SetStatus { agent: Some(other.clone()), seller: Some(seller), status, reroute })
     }
@@ -36,11 +36,11 @@ impl Dispatch {
         if rights.authorised && peer.speaks_for(seller) { Ok(()) } else { Err(Refusal::NotFound.into()) }
     }
 
-    fn only_seller(&self, peer: &Peer, other: &AccountId) -> Result<SellerId, Refused> {
+    fn only_seller(&self, peer: &Peer, account: &AccountId, other: &AccountId) -> Result<SellerId, Refused> {
         let directory = self.table.directory();
         let mut scoped = false;
         let mut found: Option<&SellerId> = None;
-        for seller in directory.sellers.values().filter(|seller| peer.speaks_for(&seller.id)) {
+        for seller in directory.sellers_of(account).filter(|seller| peer.speaks_for(&seller.id)) {
             let (rights, _) = rights_of(&directory, &peer.caller, &seller.id, self.clock.now());
             if !rights.scopes.has(Scope::PresenceOthers) {
                 continue;

@@ -9,8 +9,8 @@ use serde::Serialize;
 pub struct Identity {
     pub role: &'static str,
     pub id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    /// What people call it; where nobody has said, its id.
+    pub name: String,
     /// Whoever is staff: how many conversations it may hold at once, over all sellers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u32>,

@@ -214,18 +214,21 @@ impl Session {
     fn identity(&self, identity: &Identity) -> protocol::Identity {
         let directory = self.site.dispatch.table.directory();
         let now = self.site.dispatch.clock.now();
-        let name = identity.name.as_ref().map(ToString::to_string);
+        let named = |id: &str| identity.name.as_deref().unwrap_or(id).to_owned();
+        let other = |role, id: &str| protocol::Identity {
+            role,
+            id: id.to_owned(),
+            name: named(id),
+            capacity: None,
+            sellers: None,
+        };
         match &identity.caller {
-            Caller::Buyer { key, .. } => {
-                protocol::Identity { role: "buyer", id: key.sub.to_string(), name, capacity: None, sellers: None }
-            }
-            Caller::Operator { sub } => {
-                protocol::Identity { role: "operator", id: sub.to_string(), name, capacity: None, sellers: None }
-            }
+            Caller::Buyer { key, .. } => other("buyer", &key.sub),
+            Caller::Operator { sub } => other("operator", sub),
             Caller::Staff { account, sellers } => {
                 let allowed =
                     |seller: &crate::model::SellerId| sellers.as_ref().is_none_or(|sellers| sellers.contains(seller));
-                let serving = directory.sellers.values().filter(|seller| allowed(&seller.id)).filter_map(|seller| {
+                let serving = directory.sellers_of(account).filter(|seller| allowed(&seller.id)).filter_map(|seller| {
                     let authorization = seller.agents.get(account)?;
                     let member = |group: &&Group| group.members.iter().any(|member| member.account == *account);
                     let scopes = authorization.scopes_at(now);
@@ -240,13 +243,14 @@ impl Session {
                         transfer_to: hands_on.then(|| targets(&directory, seller, now)),
                     })
                 });
-                let name = directory.name_of(account).map(ToString::to_string).or(name);
+                let id = account.as_str();
+                let name = directory.name_of(account).map_or_else(|| named(id), ToString::to_string);
                 let sellers = Some(serving.collect());
                 let own = directory.capacity_of(account);
-                let posts = directory.sellers.values().filter_map(|seller| seller.agents.get(account));
+                let posts = directory.sellers_of(account).filter_map(|seller| seller.agents.get(account));
                 let over_all = posts.map(|given| given.capacity.unwrap_or(own)).fold(0, u32::saturating_add);
                 let capacity = Some(own.min(over_all));
-                protocol::Identity { role: "staff", id: account.to_string(), name, capacity, sellers }
+                protocol::Identity { role: "staff", id: id.to_owned(), name, capacity, sellers }
             }
         }
     }

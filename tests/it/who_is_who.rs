@@ -58,7 +58,7 @@ async fn a_session_opens_once_and_says_everything_that_a_client_needs() {
 
     let all = ["conversations", "heartbeat_s", "identity", "limits", "server", "session"];
     assert_eq!(members(&ann.opened), all);
-    assert_eq!(ann.opened["identity"], json!({"role": "buyer", "id": "ann"}));
+    assert_eq!(ann.opened["identity"], json!({"role": "buyer", "id": "ann", "name": "ann"}));
     assert_eq!(ann.denied("session.open", json!({})).await, "conflict already_open");
     let sellers = helper.opened["identity"]["sellers"].as_array().unwrap();
     let of = |member: &str| sellers.iter().map(|seller| seller[member].clone()).collect::<Vec<_>>();
