@@ -2,6 +2,7 @@
 
 mod drain;
 mod renewal;
+mod retention;
 mod routing;
 mod signals;
 mod store;
@@ -114,6 +115,9 @@ impl Daemon {
         tokio::spawn(server::public(listener, public, Arc::clone(&site), sessions.clone()));
         if settings.routing.watch {
             tokio::spawn(follow_files(Arc::clone(&site), settings.routing.path.clone()));
+        }
+        if let Some(sqlite) = sqlite.clone().filter(|_| !settings.store.retention.is_zero()) {
+            tokio::spawn(retention::keep_to(settings.store.retention, sqlite, Arc::clone(&site)));
         }
         admin.started(Started {
             site: Arc::clone(&site),

@@ -107,6 +107,10 @@ pub struct Store {
     pub slot_wait: Duration,
     /// Whether a record counts as kept when the disk has it, or already when the operating system has.
     pub durability: Durability,
+    /// How long a conversation is kept after its close; 0s: for ever.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String", extend("x-expected" = DURATION))]
+    pub retention: Duration,
 }
 
 impl Default for Store {
@@ -116,6 +120,7 @@ impl Default for Store {
             path: "data".into(),
             slot_wait: Duration::from_secs(2),
             durability: Durability::default(),
+            retention: Duration::ZERO,
         }
     }
 }

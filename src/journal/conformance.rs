@@ -59,7 +59,7 @@ pub(super) fn buyer(sub: &str) -> BuyerKey {
     BuyerKey { within: Some("tea".into()), sub: sub.into() }
 }
 
-pub(super) fn conversation(id: u128, who: &str) -> Conversation {
+pub(crate) fn conversation(id: u128, who: &str) -> Conversation {
     let at = Timestamp::from_micros(i64::try_from(id).unwrap());
     let attributes = vec![("level".into(), vec!["gold".into(), "old".into()])];
     Conversation {

@@ -2,7 +2,7 @@
 //! No rule is here and nothing of files: what is recorded is decided in `routing`; how, is the business of each store.
 
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 mod crash;
 mod memory;
 mod sqlite;
@@ -19,7 +19,7 @@ use crate::model::{
 use crate::routing::{self, Batch, Conversation, Decision, Message, Past, Resent};
 
 pub use memory::Memory;
-pub use sqlite::{Durability, Recorded, Sqlite, recorded};
+pub use sqlite::{Durability, Forgotten, Recorded, Sqlite, recorded};
 pub use writer::{Fate, Position, Rebuild, Settings, Slot, Unavailable, Void, Writer};
 
 /// One thing to be written: all of it, or nothing.

@@ -10,6 +10,7 @@ mod sink;
 mod stored;
 mod writing;
 
+pub use keep::Forgotten;
 pub use recorded::{Recorded, recorded};
 
 use std::fs::{File, TryLockError};
@@ -43,10 +44,22 @@ pub enum Durability {
     Normal,
 }
 
+impl Durability {
+    /// As SQLite's `synchronous`.
+    fn as_pragma(self) -> i64 {
+        match self {
+            Self::Full => 2,
+            Self::Normal => 1,
+        }
+    }
+}
+
 /// A store in a directory of its own.
 pub struct Sqlite {
     place: Arc<Place>,
     readers: Arc<Readers>,
+    /// The connection on which what is old is deleted, once there is one.
+    keeper: Arc<Mutex<Option<Connection>>>,
 }
 
 /// The directory and what is in it.
@@ -74,7 +87,7 @@ impl Sqlite {
         // All of them now: later there may be no file left to open.
         let idle = (0..READERS).map(|_| place.connect_to_read()).collect::<Result<_, _>>()?;
         let readers = Arc::new(Readers { permits: Semaphore::new(READERS), idle: Mutex::new(idle) });
-        Ok((Self { place, readers }, sink))
+        Ok((Self { place, readers, keeper: Arc::default() }, sink))
     }
 
     /// The version of SQLite that is linked.
@@ -93,32 +106,39 @@ impl Sqlite {
         })
     }
 
-    /// Deletes the conversations that closed before a time, a few at once. How many those were.
+    /// Deletes a little of what closed before a time, in one small transaction that holds nobody up; it is not synced,
+    /// but written in order with what is. To be called again for as long as there is more.
     ///
     /// # Errors
     /// That it cannot be written; what was deleted until then stays so.
-    pub fn forget_before(&self, before: Timestamp) -> Reading<'_, u64> {
-        self.delete(move |connection| keep::forget_before(connection, before))
+    pub fn forget_some(&self, before: Timestamp) -> Reading<'_, Forgotten> {
+        let (place, keeper) = (Arc::clone(&self.place), Arc::clone(&self.keeper));
+        deleting(move || {
+            let mut keeper = keeper.lock();
+            let mut connection = keeper.take().map_or_else(|| place.connect_to_forget(Durability::Normal), Ok)?;
+            let forgotten = keep::forget_some(&mut connection, before)?;
+            *keeper = Some(connection);
+            Ok(forgotten)
+        })
     }
 
-    /// Deletes everything closed of a buyer. How many conversations that were. Its open ones have to be closed first.
+    /// Deletes everything closed of a buyer, a little at a time. How many conversations that were. Its open ones have
+    /// to be closed first.
     ///
     /// # Errors
     /// That it cannot be written; what was deleted until then stays so.
     pub fn erase(&self, buyer: BuyerKey) -> Reading<'_, u64> {
-        self.delete(move |connection| keep::erase(connection, &buyer))
-    }
-
-    fn delete(
-        &self,
-        delete: impl FnOnce(&mut Connection) -> Result<u64, StoreError> + Send + 'static,
-    ) -> Reading<'_, u64> {
         let place = Arc::clone(&self.place);
-        async move {
-            let deleting = tokio::task::spawn_blocking(move || delete(&mut place.connect()?));
-            deleting.await.map_err(|error| StoreError::Failed(error.to_string()))?
-        }
-        .boxed()
+        deleting(move || {
+            let (mut connection, mut conversations) = (place.connect_to_forget(place.durability)?, 0);
+            loop {
+                let forgotten = keep::erase_some(&mut connection, &buyer)?;
+                conversations += forgotten.conversations;
+                if !forgotten.more {
+                    return Ok(conversations);
+                }
+            }
+        })
     }
 
     fn read<T: Send + 'static>(
@@ -190,7 +210,7 @@ impl Place {
         connection.busy_timeout(BUSY).map_err(failed)?;
         let mode: String =
             connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0)).map_err(failed)?;
-        let wanted = if self.durability == Durability::Full { 2 } else { 1 };
+        let wanted = self.durability.as_pragma();
         connection.pragma_update(None, "synchronous", wanted).map_err(failed)?;
         let found: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(failed)?;
         if mode != "wal" || found != wanted {
@@ -198,6 +218,14 @@ impl Place {
         }
         connection.pragma_update(None, "cache_size", -65_536).map_err(failed)?;
         schema::prepare(&connection)?;
+        Ok(connection)
+    }
+
+    /// The log is moved into the database by the writer alone.
+    fn connect_to_forget(&self, durability: Durability) -> Result<Connection, StoreError> {
+        let connection = self.connect()?;
+        connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(failed)?;
+        connection.pragma_update(None, "synchronous", durability.as_pragma()).map_err(failed)?;
         Ok(connection)
     }
 
@@ -234,6 +262,14 @@ impl Place {
         let text = std::fs::read_to_string(self.directory.join("durable")).unwrap_or_default();
         text.trim().parse().unwrap_or(0)
     }
+}
+
+fn deleting<T: Send + 'static>(delete: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Reading<'static, T> {
+    async move {
+        let deleting = tokio::task::spawn_blocking(delete);
+        deleting.await.map_err(|error| StoreError::Failed(error.to_string()))?
+    }
+    .boxed()
 }
 
 fn lock(directory: &Path) -> Result<File, StoreError> {

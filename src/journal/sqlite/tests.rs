@@ -3,7 +3,7 @@
 use super::*;
 use crate::journal::conformance::{self, Store, conversation, message};
 use crate::journal::{Restored, Settings, Uncommitted, Write, Writer};
-use crate::model::{Sender, State, Visibility};
+use crate::model::{Sender, Visibility};
 use crate::routing::{Batch, Event, Row};
 
 fn opened(directory: &Path) -> Store {
@@ -121,31 +121,6 @@ async fn a_backup_is_a_store_of_its_own() {
 
     let store = opened(copy.path());
     assert_eq!(store.journal.open().await.unwrap().table.conversations.len(), 1);
-}
-
-#[tokio::test]
-async fn what_closed_long_ago_and_what_a_buyer_wants_erased_is_gone() {
-    let directory = tempfile::tempdir().unwrap();
-    let (sqlite, mut sink) = Sqlite::open(directory.path(), Durability::Full).unwrap();
-    let closed = |id: u128, who: &str| {
-        let mut closed = conversation(id, who);
-        closed.state = State::Closed;
-        closed.closed_at = Some(Timestamp::from_micros(i64::try_from(id).unwrap() * 10));
-        batch(vec![Event::Messaged { message: message(id, 1) }], vec![Row::Conversation(Box::new(closed))])
-    };
-    let writes = [closed(1, "a"), closed(2, "a"), closed(3, "b"), started(4)];
-    sink.commit(&writes, crate::journal::Position(4)).unwrap();
-
-    let forgotten = sqlite.forget_before(Timestamp::from_micros(20)).await.unwrap();
-    let erased = sqlite.erase(conformance::buyer("b")).await.unwrap();
-
-    assert_eq!((forgotten, erased), (1, 1));
-    let left = sqlite.list(Filter::default(), None, 9).await.unwrap().conversations;
-    assert_eq!(left.iter().map(|left| left.id.0).collect::<Vec<_>>(), [4, 2]);
-    assert_eq!(sqlite.last_of(&conformance::buyer("b"), &"tea".into()).await.unwrap(), Known::default());
-    let page = Range { conversation: ConversationId(2), after: None, before: None, limit: 9, notes: true };
-    assert_eq!(sqlite.history(page).await.unwrap().messages.len(), 1);
-    sink.commit(&[started(5)], crate::journal::Position(5)).unwrap();
 }
 
 #[tokio::test]

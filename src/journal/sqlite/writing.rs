@@ -37,8 +37,9 @@ struct Head {
     conversation: i64,
     /// `message.number` of its last message, or 0.
     message: i64,
-    /// The number of that in the conversation.
-    seq: i64,
+    /// The number of that in the conversation. `None` where there is none yet: a conversation that was deleted, and is
+    /// opened again, goes on where it was.
+    seq: Option<i64>,
 }
 
 /// What one commit changes in rows that may change often.
@@ -154,7 +155,7 @@ impl<'a> Writing<'a> {
         if let Some(head) = self.heads.known.get(&id) {
             return Ok(Some(*head));
         }
-        let sql = "SELECT c.number, t.last_message, coalesce(m.seq, 0) FROM conversation c
+        let sql = "SELECT c.number, t.last_message, m.seq FROM conversation c
             JOIN tail t ON t.conversation = c.number LEFT JOIN message m ON m.number = t.last_message WHERE c.id = ?";
         let found = self.prepared(sql)?.query_row([id.to_string()], |row| {
             Ok(Head { conversation: row.get(0)?, message: row.get(1)?, seq: row.get(2)? })
@@ -189,7 +190,7 @@ impl<'a> Writing<'a> {
                 self.prepared("INSERT INTO tail VALUES (?, 0, NULL, 0, 0, 0, NULL, 0, 0, 0, 0, 0)")?
                     .execute([number])
                     .map_err(failed)?;
-                self.heads.known.insert(from.id, Head { conversation: number, message: 0, seq: 0 });
+                self.heads.known.insert(from.id, Head { conversation: number, message: 0, seq: None });
             }
         }
         self.changed.tails.insert(from.id, (from.rev, from.first_reply_at, from.tail));
@@ -219,8 +220,10 @@ impl<'a> Writing<'a> {
     fn message(&mut self, message: &Message) -> Result<(), StoreError> {
         let head = self.head(message.conversation)?;
         let seq = whole(message.seq);
-        if seq != head.seq + 1 {
-            let (id, last) = (message.conversation, head.seq);
+        if let Some(last) = head.seq
+            && seq != last + 1
+        {
+            let id = message.conversation;
             return Err(StoreError::Failed(format!("message {seq} of conversation {id} does not follow {last}")));
         }
         let number = self.heads.last_message + 1;
@@ -242,7 +245,7 @@ impl<'a> Writing<'a> {
         ];
         self.message.execute(row).map_err(failed)?;
         self.heads.last_message = number;
-        self.heads.known.insert(message.conversation, Head { message: number, seq, ..head });
+        self.heads.known.insert(message.conversation, Head { message: number, seq: Some(seq), ..head });
         if !self.changed.tails.contains_key(&message.conversation) {
             let sql = "UPDATE tail SET last_message = ? WHERE conversation = ?";
             self.prepared(sql)?.execute([number, head.conversation]).map_err(failed)?;
