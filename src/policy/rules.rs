@@ -61,6 +61,8 @@ methods! {
     ConversationDecline = "conversation.decline",
     /// Hands a conversation on.
     ConversationTransfer = "conversation.transfer",
+    /// Asks to whom a conversation may be handed on.
+    ConversationTargets = "conversation.targets",
     /// Takes a waiting conversation.
     ConversationClaim = "conversation.claim",
     /// Gives a conversation to somebody.
@@ -209,7 +211,7 @@ pub const fn rule(action: Action) -> Rule {
         Action::Call(M::PresenceSet) => row(STAFF, Nothing, &[May::AnywhereWith(Scope::Presence)]),
         Action::PresenceOthers => row(STAFF, Seller, &[May::With(Scope::PresenceOthers)]),
         Action::Call(M::ConversationAccept | M::ConversationDecline) => row(STAFF, Conversation, &[May::Asked]),
-        Action::Call(M::ConversationTransfer) => {
+        Action::Call(M::ConversationTransfer | M::ConversationTargets) => {
             row(STAFF, Conversation, &[May::OwnerWith(Scope::Transfer), May::With(Scope::Assign)])
         }
         Action::Call(M::ConversationClaim) => row(STAFF, Conversation, &[May::With(Scope::Claim)]),

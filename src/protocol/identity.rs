@@ -29,7 +29,7 @@ pub struct Membership {
     pub scopes: Vec<&'static str>,
     pub groups: Vec<String>,
     pub in_force: bool,
-    /// By name, to whom it may hand conversations on; absent where it may not. Who of them is free is the desk's to tell.
+    /// By name, to whom it may hand conversations on; absent where it may not. Who of them is free `conversation.targets` tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer_to: Option<Targets>,
 }

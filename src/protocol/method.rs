@@ -168,6 +168,9 @@ pub fn parse_call(method: Method, params: Option<&RawValue>, limits: &Limits) ->
         }
         M::ConversationDecline => decline(read(params)?, limits),
         M::ConversationTransfer => transfer(read(params)?, limits),
+        M::ConversationTargets => {
+            read(params).map(|p: wire::OneConversation| Call::Act(Command::Targets { conversation: p.conversation.0 }))
+        }
         M::ConversationClaim => read(params).map(|p: wire::ConversationClaim| {
             Call::Act(Command::Claim { conversation: p.conversation.0, force: p.force, if_rev: p.if_rev })
         }),

@@ -14,6 +14,7 @@ mod params;
 mod plain;
 mod reply;
 mod scan;
+mod targets;
 mod text;
 
 pub use config::{InForce, Reloaded, config_status, diagnostics_json, refused, status_json};

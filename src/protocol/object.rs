@@ -113,6 +113,9 @@ pub struct Conversation<'a> {
     pub started_at: At,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned_at: Option<At>,
+    /// When somebody first answered; for staff, and only in answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_reply_at: Option<At>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<At>,
     /// The last number that the receiver may see.
@@ -148,6 +151,7 @@ impl<'a> Conversation<'a> {
             entry: view.entry.as_str(),
             started_at: At(view.started_at),
             assigned_at: view.assigned_at.map(At),
+            first_reply_at: view.first_reply_at.filter(|_| class == Class::Staff && shown == Shown::Reply).map(At),
             closed_at: view.closed_at.map(At),
             last_seq: seen.last_seq,
             unread: (shown == Shown::Reply).then_some(seen.unread),

@@ -108,6 +108,9 @@ impl Book {
             M::PresenceSet => (self.takes::<params::PresenceSet>(), self.gives::<reply::StatusIs>()),
             M::ConversationDecline => (self.takes::<params::ConversationDecline>(), nothing()),
             M::ConversationTransfer => (self.takes::<params::ConversationTransfer>(), self.gives::<Conversation<'_>>()),
+            M::ConversationTargets => {
+                (self.takes::<params::OneConversation>(), self.gives::<super::targets::FreeTargets<'_>>())
+            }
             M::ConversationClaim => (self.takes::<params::ConversationClaim>(), self.gives::<Conversation<'_>>()),
             M::ConversationAssign => (self.takes::<params::ConversationAssign>(), self.gives::<Conversation<'_>>()),
             M::DeskView => (self.takes::<params::DeskView>(), self.gives::<Desk<'_>>()),
@@ -212,6 +215,7 @@ const fn summary(method: Method) -> &'static str {
         Method::ConversationAccept => "Takes what was offered.",
         Method::ConversationDecline => "Refuses what was offered.",
         Method::ConversationTransfer => "Hands a conversation on.",
+        Method::ConversationTargets => "Says to whom a conversation may be handed on, and who of them is free.",
         Method::ConversationClaim => "Takes a waiting conversation.",
         Method::ConversationAssign => "Gives a conversation to somebody.",
         Method::ConversationWatch => "Follows a conversation.",

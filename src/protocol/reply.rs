@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::identity::Identity;
 use super::object::{At, Conversation, Decision, Desk, ServerLimits, Shown};
+use super::targets::FreeTargets;
 use super::text::{write_number, write_time};
 use super::{Class, RpcError, Undone, event};
 use crate::model::{ConversationId, SessionId, Status, Timestamp};
@@ -34,6 +35,7 @@ pub fn reply(id: &RawValue, method: Method, class: Class, answer: &Result<Outcom
         Ok(Outcome::Conversations(views)) => list(id, class, views, None),
         Ok(Outcome::Status(status)) => result(id, &StatusIs { status: *status }),
         Ok(Outcome::Desk(desk)) => result(id, &Desk::of(desk)),
+        Ok(Outcome::Targets(targets)) => result(id, &FreeTargets::of(targets)),
         Ok(Outcome::Decision(decision)) => result(id, &Decided { decision: Decision::of(decision) }),
         Ok(Outcome::Arrived { .. } | Outcome::Readable { .. } | Outcome::Done) => done(id),
     }

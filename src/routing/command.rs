@@ -80,6 +80,8 @@ pub enum Command {
     Decline { conversation: ConversationId, reason: Option<Arc<str>> },
     /// It is handed on.
     Transfer { conversation: ConversationId, to: Destination, note: Option<Arc<str>>, force: bool, if_rev: Option<u64> },
+    /// The caller asks to whom it may hand it on.
+    Targets { conversation: ConversationId },
     /// The caller takes it.
     Claim { conversation: ConversationId, force: bool, if_rev: Option<u64> },
     /// Somebody is given it.
@@ -171,6 +173,7 @@ impl Command {
             Self::Accept { .. } => Method::ConversationAccept,
             Self::Decline { .. } => Method::ConversationDecline,
             Self::Transfer { .. } => Method::ConversationTransfer,
+            Self::Targets { .. } => Method::ConversationTargets,
             Self::Claim { .. } => Method::ConversationClaim,
             Self::Assign { .. } => Method::ConversationAssign,
             Self::Watch { .. } => Method::ConversationWatch,
@@ -193,6 +196,7 @@ impl Command {
         matches!(
             self,
             Self::Get { .. }
+                | Self::Targets { .. }
                 | Self::ReadHistory { .. }
                 | Self::ExplainPast { .. }
                 | Self::Explain(_)
@@ -215,6 +219,7 @@ impl Command {
             | Self::Accept { conversation }
             | Self::Decline { conversation, .. }
             | Self::Transfer { conversation, .. }
+            | Self::Targets { conversation }
             | Self::Claim { conversation, .. }
             | Self::Assign { conversation, .. }
             | Self::Watch { conversation, .. }

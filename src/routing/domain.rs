@@ -17,6 +17,7 @@ mod select;
 mod show;
 mod talk;
 mod tally;
+mod targets;
 mod tell;
 mod tick;
 mod trace;

@@ -14,6 +14,7 @@ mod index;
 mod reload;
 mod table;
 mod tally;
+mod targets;
 mod view;
 
 pub use affected::{Affected, Moved, changed_accounts};
@@ -27,6 +28,7 @@ pub use event::{AgentRow, Batch, Event, GroupRow, Requeue, Row};
 pub use reload::{Here, Rearranged};
 pub use table::{Recovered, Table};
 pub use tally::{BusyAgent, BusySeller, Tally};
+pub use targets::{TargetAgent, TargetGroup, Targets};
 pub use view::{
     By, Desk, DeskAgent, DeskEntry, DeskGroup, LeftReason, Message, Notice, OfferEnd, Outcome, Outgoing, Overdue,
     Place, PresenceCause, Profile, Rating, Recipient, Seen, Side, Today, View,

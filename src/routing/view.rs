@@ -118,6 +118,8 @@ pub struct View {
     pub entry: EntryId,
     pub started_at: Timestamp,
     pub assigned_at: Option<Timestamp>,
+    /// When somebody first answered.
+    pub first_reply_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
     pub for_buyer: Seen,
     pub for_staff: Seen,
@@ -381,6 +383,8 @@ pub enum Outcome {
     },
     /// A desk.
     Desk(Arc<Desk>),
+    /// To whom a conversation may be handed on.
+    Targets(super::Targets),
     /// A decision that was not carried out.
     Decision(Arc<Decision>),
     /// It is done, and there is nothing to say.

@@ -148,6 +148,26 @@ async fn a_conversation_has_the_members_of_its_state_and_no_null() {
 }
 
 #[tokio::test]
+async fn staff_read_when_a_conversation_was_first_answered_and_its_buyer_does_not() {
+    let daemon = Daemon::start().await;
+    let mut mei = daemon.staff("mei", "online").await;
+    let mut ann = daemon.buyer("ann").await;
+    let start = json!({"seller": "tea", "message": text("m1", "hello")});
+    let id = ann.call("conversation.start", start).await["conversation"]["id"].clone();
+    let one = json!({"conversation": id});
+
+    let before = mei.call("conversation.get", one.clone()).await;
+    let first = mei.call("message.send", message(&id, "a1", "good day")).await;
+    mei.call("message.send", message(&id, "a2", "what may it be?")).await;
+    let listed = mei.call("conversation.list", json!({})).await["conversations"][0].clone();
+    let to_buyer = ann.call("conversation.get", one).await;
+
+    assert!(before.get("first_reply_at").is_none());
+    assert_eq!(listed["first_reply_at"], first["at"]);
+    assert!(to_buyer.get("first_reply_at").is_none());
+}
+
+#[tokio::test]
 async fn a_message_to_a_closed_conversation_reopens_it_for_who_held_it() {
     let daemon = Daemon::start().await;
     let mut mei = daemon.staff("mei", "online").await;

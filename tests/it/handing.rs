@@ -66,6 +66,37 @@ async fn an_assignment_says_why_it_cannot_be_and_force_goes_up_to_twice() {
 }
 
 #[tokio::test]
+async fn whoever_may_hand_on_is_told_who_is_free_as_the_transfer_would_find() {
+    let daemon = Daemon::start().await;
+    let (mut mei, _buyer, waiting) = full(&daemon).await;
+    let held = mei.call("conversation.list", json!({})).await["conversations"][0]["id"].clone();
+    let ask = json!({"conversation": held});
+    let of = |told: &Value, list: &str, key: &str, id: &str| {
+        told[list].as_array().unwrap().iter().find(|one| one[key] == id).cloned().unwrap()
+    };
+
+    let before = mei.call("conversation.targets", ask.clone()).await;
+    let mut lead = daemon.staff("li", "online").await;
+    let after = mei.call("conversation.targets", ask.clone()).await;
+
+    assert_eq!(members(&after), ["groups", "sub_accounts"]);
+    assert_eq!(of(&before, "sub_accounts", "sub_account", "li")["status"], "offline");
+    assert_eq!(of(&before, "sub_accounts", "sub_account", "li")["free"], false);
+    let free = of(&after, "sub_accounts", "sub_account", "li");
+    assert_eq!((&free["status"], &free["free"]), (&json!("online"), &json!(true)));
+    let listed = after["sub_accounts"].as_array().unwrap();
+    assert!(listed.iter().all(|one| one["sub_account"] != "mei" && one["sub_account"] != "tom"), "{listed:?}");
+    for group in after["groups"].as_array().unwrap() {
+        assert_eq!(members(group), ["free", "group", "name"]);
+    }
+    assert_eq!(lead.denied("conversation.targets", ask.clone()).await, "not_found");
+    assert_eq!(mei.denied("conversation.targets", json!({"conversation": waiting})).await, "not_found");
+    let to = json!({"conversation": held, "to": {"sub_account": "li"}});
+    assert_eq!(mei.call("conversation.transfer", to).await["agent"]["id"], "li");
+    assert_eq!(mei.denied("conversation.targets", ask).await, "conflict not_owner");
+}
+
+#[tokio::test]
 async fn a_transfer_takes_a_note_along_that_the_buyer_does_not_see() {
     let daemon = Daemon::start().await;
     let mut mei = daemon.staff("mei", "online").await;

@@ -58,6 +58,7 @@ impl Domain {
             Command::Transfer { conversation, to, note, force, if_rev } => {
                 self.transfer(actor, basis, conversation, &to, note, force, if_rev, now, run)
             }
+            Command::Targets { conversation } => self.targets(actor, basis, conversation, now),
             Command::Claim { conversation, force, if_rev } => {
                 let account = staff(actor)?.clone();
                 self.hand_over(conversation, &account, cause, force, if_rev, now, run)

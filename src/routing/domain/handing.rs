@@ -126,7 +126,7 @@ impl Domain {
     }
 
     /// The membership through which an agent that was named has room: spacing and exclusions do not count.
-    fn room_of(
+    pub(super) fn room_of(
         &self,
         agent: usize,
         id: ConversationId,

@@ -146,17 +146,23 @@ impl Domain {
         let state = &self.agents[agent];
         let post = state.post(at);
         let seats = state.seats.iter().filter(|seat| seat.desk == at);
-        let reachable = state.is_connected() || state.grace_until.is_some();
         DeskAgent {
             account: state.account.clone(),
             name: Arc::clone(&state.name),
             groups: seats.map(|seat| self.group_id(at, seat.group).clone()).collect(),
-            status: if reachable { state.status_for(at) } else { Status::Offline },
+            status: self.status_shown(agent, at),
             held: post.map_or(0, |post| post.load),
             capacity: post.and_then(|post| post.capacity).map_or(state.capacity, |limit| limit.min(state.capacity)),
             sessions: u32::try_from(state.sessions.len()).unwrap_or(u32::MAX),
             since: state.since,
         }
+    }
+
+    /// What an agent is for a seller: offline as soon as it cannot be reached.
+    pub(super) fn status_shown(&self, agent: usize, desk: usize) -> Status {
+        let state = &self.agents[agent];
+        let reachable = state.is_connected() || state.grace_until.is_some();
+        if reachable { state.status_for(desk) } else { Status::Offline }
     }
 
     /// What would happen to a hypothetical buyer: the same code on the live table, and nothing changes.
@@ -223,6 +229,7 @@ impl View {
             entry: conversation.entry.clone(),
             started_at: conversation.started_at,
             assigned_at: conversation.assigned_at,
+            first_reply_at: conversation.first_reply_at,
             closed_at: conversation.closed_at,
             for_buyer: Seen { last_seq: tail.last_for_buyer, unread: u64::from(tail.unread_by_buyer) },
             for_staff: Seen { last_seq: tail.last_seq, unread: u64::from(tail.unread_by_staff) },
