@@ -1,4 +1,4 @@
-// The last hours of a desk: waiting and served, read back from the conversations; first-reply time since the page is open.
+// The last hours of a desk, read back from its conversations: who waited, who was served, how soon they were answered.
 
 import { fill, h, setText, show } from "../../shared/dom.js";
 import { svg } from "../../shared/icons.js";
@@ -68,37 +68,24 @@ export function deskChart(app) {
   };
 
   const entryOf = (id) => {
-    if (!data.has(id)) data.set(id, { bins: [], replies: [], complete: true });
+    if (!data.has(id)) data.set(id, { bins: [], complete: true });
     return data.get(id);
-  };
-
-  /** Takes what the board says now. */
-  const sample = (id, view) => {
-    const entry = entryOf(id);
-    const value = view.today?.median_first_reply_s;
-    const now = store.now();
-    const last = entry.replies[entry.replies.length - 1];
-    if (value !== undefined && value !== null && (!last || now - last.at > 30000 || last.value !== value)) {
-      entry.replies.push({ at: now, value });
-      if (entry.replies.length > 720) entry.replies.shift();
-      if (id === seller) draw();
-    }
   };
 
   const draw = () => {
     const entry = entryOf(seller);
     const width = Math.max(280, picture.clientWidth);
-    fill(picture, entry.bins.length > 0 ? chart(entry, store.now(), width) : null);
+    fill(picture, entry.bins.length > 0 ? chart(entry, width) : null);
     const now = entry.bins[entry.bins.length - 1];
     const served = entry.bins.reduce((total, bin) => total + bin.served, 0);
-    const reply = entry.replies[entry.replies.length - 1];
+    const reply = entry.bins.findLast((bin) => bin.reply !== null);
     setText(
       reading,
       now
         ? t("chart.reading", {
             served: number(served),
             waiting: number(now.waiting),
-            reply: reply ? duration(reply.value) : "–",
+            reply: reply ? duration(reply.reply) : "–",
             partial: entry.complete ? "" : t("chart.partial"),
           })
         : t("chart.none"),
@@ -112,7 +99,6 @@ export function deskChart(app) {
   return {
     element,
     open,
-    sample,
     dispose() {
       clearInterval(timer);
       resized.disconnect();
@@ -120,28 +106,38 @@ export function deskChart(app) {
   };
 }
 
-/** Per ten minutes: how many were taken, and how many waited at most. */
+/** Per ten minutes: how many were taken, how many waited, and the median of how soon those answered then had their first reply. */
 function binned(conversations, from, now) {
   const bins = [];
-  for (let at = Math.floor(from / BIN_MS) * BIN_MS; at < now; at += BIN_MS) bins.push({ at, served: 0, waiting: 0 });
+  for (let at = Math.floor(from / BIN_MS) * BIN_MS; at < now; at += BIN_MS) bins.push({ at, served: 0, waiting: 0, replies: [] });
   const index = (time) => Math.floor((time - bins[0].at) / BIN_MS);
   for (const conversation of conversations) {
     const started = Date.parse(conversation.started_at);
     const assigned = conversation.assigned_at ? Date.parse(conversation.assigned_at) : null;
+    const answered = conversation.first_reply_at ? Date.parse(conversation.first_reply_at) : null;
+    bins[index(answered)]?.replies.push((answered - started) / 1000);
     const ended = assigned ?? (conversation.closed_at ? Date.parse(conversation.closed_at) : now);
     if (assigned !== null && bins[index(assigned)]) bins[index(assigned)].served += 1;
     if (conversation.state === "left_message" || ended - started < 1000) continue;
     for (let bin = Math.max(0, index(started)); bin <= Math.min(bins.length - 1, index(ended)); bin += 1)
       bins[bin].waiting += 1;
   }
-  return bins;
+  return bins.map((bin) => ({ ...bin, reply: median(bin.replies) }));
 }
 
-function chart({ bins, replies }, now, width) {
+function median(values) {
+  if (values.length === 0) return null;
+  const sorted = values.sort((one, other) => one - other);
+  const middle = (sorted.length - 1) / 2;
+  return (sorted[Math.floor(middle)] + sorted[Math.ceil(middle)]) / 2;
+}
+
+function chart({ bins }, width) {
   const from = bins[0].at;
   const to = bins[bins.length - 1].at + BIN_MS;
   const top = niceTop(Math.max(4, ...bins.map((bin) => Math.max(bin.served, bin.waiting))));
-  const replyTop = niceTop(Math.max(60, ...replies.map((reply) => reply.value)));
+  const answered = bins.filter((bin) => bin.reply !== null);
+  const replyTop = niceTime(Math.max(60, ...answered.map((bin) => bin.reply)));
   const x = (at) => EDGE.left + ((at - from) / (to - from)) * (width - EDGE.left - EDGE.right);
   const y = (value, most) => HEIGHT - EDGE.bottom - (value / most) * (HEIGHT - EDGE.top - EDGE.bottom);
   const root = svg("svg", {
@@ -158,7 +154,7 @@ function chart({ bins, replies }, now, width) {
       svg("line", { x1: EDGE.left, x2: width - EDGE.right, y1: line, y2: line, class: "grid" }),
       text(EDGE.left - 6, line + 4, Math.round(top * part), "end"),
     );
-    if (replies.length > 0)
+    if (answered.length > 0)
       root.append(text(width - EDGE.right + 6, line + 4, duration(replyTop * part), "start", "reply-axis"));
   }
   for (let at = Math.ceil(from / 3600000) * 3600000; at < to; at += 3600000)
@@ -179,14 +175,16 @@ function chart({ bins, replies }, now, width) {
       );
   }
   root.append(svg("path", { d: steps(bins, x, (value) => y(value, top)), class: "waiting-line" }));
-  const seen = replies.filter((reply) => reply.at >= from && reply.at <= now);
-  if (seen.length > 0) {
-    const points = seen.map((reply) => `${x(reply.at).toFixed(1)},${y(reply.value, replyTop).toFixed(1)}`);
-    points.push(`${x(now).toFixed(1)},${y(seen[seen.length - 1].value, replyTop).toFixed(1)}`);
-    root.append(
-      svg("polyline", { points: points.join(" "), class: "reply-line" }),
-      svg("circle", { cx: x(now), cy: y(seen[seen.length - 1].value, replyTop), r: 3.5, class: "reply-dot" }),
-    );
+  // Ten minutes without an answer break the line: nothing is known of them.
+  let run = [];
+  for (const bin of [...bins, { reply: null }]) {
+    if (bin.reply !== null) {
+      run.push([x(bin.at + BIN_MS / 2).toFixed(1), y(bin.reply, replyTop).toFixed(1)]);
+      continue;
+    }
+    if (run.length > 1) root.append(svg("polyline", { points: run.join(" "), class: "reply-line" }));
+    for (const [cx, cy] of run) root.append(svg("circle", { cx, cy, r: 3, class: "reply-dot" }));
+    run = [];
   }
   return root;
 }
@@ -204,6 +202,12 @@ function niceTop(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   for (const factor of [1, 2, 4, 5, 10]) if (factor * power >= value) return factor * power;
   return 10 * power;
+}
+
+/** The next length of time that people say: whole minutes, fives, half hours, hours. */
+function niceTime(seconds) {
+  const steps = [60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400];
+  return steps.find((step) => step >= seconds) ?? Math.ceil(seconds / 14400) * 14400;
 }
 
 function text(x, y, content, anchor, kind = "") {

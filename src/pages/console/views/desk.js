@@ -69,7 +69,6 @@ export function deskView(app) {
     drawGroups(groups.body, view, app);
     drawAgents(agents.body, view, state.seller, app);
     drawEntries(entries.body, view);
-    chart.sample(state.seller, view);
   };
   const ends = [store.on(["desk", "identity", "connection"], update)];
   chart.open(state.seller);

@@ -61,9 +61,13 @@ export function openAssign(app, record) {
   picker.focus();
 }
 
+/** How often the server is asked who is free while the list is open. */
+const ASK_AGAIN_MS = 3000;
+
 /** A list of radio buttons that stays up to date while it is open. */
 function targetPicker(app, record, { groups }) {
-  const { store } = app;
+  const { store, session } = app;
+  let answer = null;
   const list = h("div.targets", { role: "radiogroup", "aria-label": t("transfer.to") });
   const search = h("input.input", {
     type: "search",
@@ -76,7 +80,7 @@ function targetPicker(app, record, { groups }) {
   const draw = () => {
     const query = search.value.trim().toLowerCase();
     const fits = ({ name, key }) => name.toLowerCase().includes(query) || key.toLowerCase().includes(query);
-    const found = targets(store, record, groups).filter(fits).sort(byRank);
+    const found = targets(store, record, groups, answer).filter(fits).sort(byRank);
     keyed(list, found, (target) => target.key, createTarget, updateTarget);
     show(none, found.length === 0);
   };
@@ -86,8 +90,18 @@ function targetPicker(app, record, { groups }) {
     event.preventDefault();
     list.querySelector("input")?.focus();
   });
+  const ask = async () => {
+    try {
+      answer = await session.call("conversation.targets", { conversation: record.id });
+      draw();
+    } catch {
+      // Who is free stays as it was last heard; the transfer itself says what cannot be.
+    }
+  };
+  const asking = setInterval(ask, ASK_AGAIN_MS);
   const end = store.on(["desk"], draw);
   draw();
+  ask();
   return {
     element: h("div", {}, problem, search, list, none),
     chosen: () => list.querySelector("input:checked")?.closest("label").target.to ?? null,
@@ -97,52 +111,69 @@ function targetPicker(app, record, { groups }) {
       return false;
     },
     focus: () => search.focus(),
-    dispose: end,
+    dispose() {
+      clearInterval(asking);
+      end();
+    },
   };
 }
 
-/** The groups and people of the seller. Who is free stands there where the desk may be seen. */
-function targets(store, record, groups) {
+/**
+ * The groups and people of the seller. Until the server has said who is free (`answer`) only their names stand there;
+ * how much somebody holds and how many wait, only where the desk may be seen.
+ */
+function targets(store, record, groups, answer) {
   const { seller, agent: owner } = record.conversation;
   const view = store.desks.get(seller)?.view;
-  const known = store.seller(seller)?.transfer_to ?? { groups: [], sub_accounts: [] };
-  const isFree = (agent) => agent.status === "online" && agent.held < agent.capacity;
-  const others = (view?.agents ?? known.sub_accounts).filter((agent) => agent.sub_account !== owner?.id);
-  const people = others.map((agent) => ({
-    key: `a:${agent.sub_account}`,
-    to: { sub_account: agent.sub_account },
-    name: agent.name ?? agent.sub_account,
-    agent,
-    rank: !view || isFree(agent) ? 1 : { online: 2, away: 3, offline: 4 }[agent.status],
-    free: !view || isFree(agent),
+  const known = answer ?? store.seller(seller)?.transfer_to ?? { groups: [], sub_accounts: [] };
+  const others = known.sub_accounts.filter((agent) => agent.sub_account !== owner?.id);
+  const people = others.map(({ sub_account, name, status, free }) => ({
+    key: `a:${sub_account}`,
+    to: { sub_account },
+    id: sub_account,
+    name,
+    status,
+    detail: answer ? agentDetail(view, sub_account, status, free) : "",
+    rank: !answer || free ? 1 : { online: 2, away: 3, offline: 4 }[status],
+    held: onDesk(view, sub_account)?.held ?? 0,
+    free: !answer || free,
   }));
   if (!groups) return people;
 
-  const places = (view?.groups ?? known.groups).map((group) => {
-    const free = others.filter((agent) => agent.groups?.includes(group.group) && isFree(agent)).length;
+  const places = known.groups.map(({ group, name, free }) => {
+    const waiting = view?.groups.find((one) => one.group === group)?.waiting;
+    const details = [t("transfer.free", { n: free }), waiting !== undefined && t("transfer.waiting", { n: waiting })];
     return {
-      key: `g:${group.group}`,
-      to: { group: group.group },
-      name: group.name ?? group.group,
-      detail: view ? t("transfer.group_detail", { free, waiting: group.waiting }) : "",
+      key: `g:${group}`,
+      to: { group },
+      name,
+      detail: answer ? details.filter(Boolean).join(" · ") : "",
       rank: 0,
-      free: !view || free > 0,
+      held: 0,
+      free: !answer || free > 0,
     };
   });
   return [...places, ...people];
 }
 
+const onDesk = (view, account) => view?.agents.find((agent) => agent.sub_account === account);
+
+/** What somebody holds, where that may be known; else whether it has room. */
+function agentDetail(view, account, status, free) {
+  const seen = onDesk(view, account);
+  if (seen) return t("transfer.agent_detail", seen);
+  if (status !== "online") return "";
+  return free ? t("transfer.has_room") : t("transfer.full");
+}
+
 function byRank(one, other) {
-  const held = (target) => target.agent?.held ?? 0;
-  return one.rank - other.rank || held(one) - held(other) || one.name.localeCompare(other.name);
+  return one.rank - other.rank || one.held - other.held || one.name.localeCompare(other.name);
 }
 
 function createTarget(target) {
   const detail = h("span.target-detail");
   const mark = h("span.target-mark");
-  const face = target.agent
-    ? avatar(target.name, target.agent.sub_account, "small")
-    : h("span.target-icon", {}, icon("users", 16));
+  const face = target.id ? avatar(target.name, target.id, "small") : h("span.target-icon", {}, icon("users", 16));
   const label = h(
     "label.target",
     {},
@@ -160,12 +191,9 @@ function createTarget(target) {
 function updateTarget(label, target) {
   label.target = target;
   label.classList.toggle("free", target.free);
-  if (!target.agent) return setText(label.detail, target.detail);
-  const { status, held, capacity } = target.agent;
-  if (status === undefined) return;
-  if (label.mark.dataset.status !== status) {
-    label.mark.dataset.status = status;
-    fill(label.mark, statusMark(status));
+  setText(label.detail, target.detail);
+  if (target.status && label.mark.dataset.status !== target.status) {
+    label.mark.dataset.status = target.status;
+    fill(label.mark, statusMark(target.status));
   }
-  setText(label.detail, t("transfer.agent_detail", { held, capacity }));
 }
