@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { freePort, startDaemon } from "./daemon.js";
 import { expect, people } from "./people.js";
+import { alerts } from "./scenarios/alerts.js";
 import { day } from "./scenarios/day.js";
 import { many } from "./scenarios/many.js";
 import { reach } from "./scenarios/reach.js";
@@ -34,6 +35,7 @@ const world = { daemon, home, foreign, ...everybody };
 const scenarios = {
   ...day(world),
   ...desk(world),
+  ...alerts(world),
   ...reach(world),
   ...widget(world),
   ...many(world),

@@ -25,8 +25,10 @@ export async function people(daemon) {
   });
   const problems = [];
 
-  const person = async (options = {}) => {
+  /** `script` runs in every page of the person before the page's own. */
+  const person = async ({ script, ...options } = {}) => {
     const context = await browser.newContext({ ...CONSOLE, locale: "en-GB", colorScheme: "light", ...options });
+    if (script) await context.addInitScript(script);
     const page = await context.newPage();
     page.setDefaultTimeout(8000);
     page.on("pageerror", (error) => problems.push(error.message));

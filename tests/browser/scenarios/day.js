@@ -114,6 +114,9 @@ export function day(world) {
       await bo.getByRole("button", { name: "Go online" }).click();
       await mei.getByRole("option", { name: /ann/ }).click();
       await mei.getByRole("button", { name: "Transfer" }).click();
+      await mei.locator(".target.free", { hasText: "Bo" }).getByText("has room").waitFor();
+      await mei.locator(".target", { hasText: "Quan" }).getByText("Offline").waitFor();
+      await mei.locator(".target", { hasText: "Many at once" }).getByText("0 free").waitFor();
       await mei.getByRole("radio", { name: /Bo/ }).check();
       await mei.getByLabel("Note for whoever").fill("likes green tea");
       await mei.getByRole("dialog").getByRole("button", { name: "Transfer" }).click();

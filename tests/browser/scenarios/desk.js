@@ -36,6 +36,7 @@ export function desk(world) {
       await wen.getByRole("button", { name: "Set the status of Mei" }).click();
       await wen.getByRole("menuitemradio", { name: "Set to Away" }).click();
       await mei.getByText("Away").waitFor();
+      await wen.locator(".chart-svg .reply-dot").first().waitFor();
       await world.mei.getByText("You are away").waitFor();
       await setStatus(world.mei, "Online");
       await mei.getByText("Online").waitFor();

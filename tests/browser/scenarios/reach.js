@@ -35,9 +35,14 @@ export function reach(world) {
       await mei.locator(".message.note", { hasText: "typed, not clicked" }).waitFor();
       await press("?");
       await mei.getByRole("dialog").getByText("Next conversation").waitFor();
-      await press("Escape", "t");
-      await mei.getByRole("dialog").waitFor();
-      await press("Escape", "e");
+      const gone = () => mei.locator("dialog").waitFor({ state: "detached" });
+      await press("Escape");
+      await gone();
+      await press("t");
+      await mei.getByRole("dialog").getByText("Note for whoever").waitFor();
+      await press("Escape");
+      await gone();
+      await press("e");
       await mei.getByRole("dialog").getByText("Close the conversation?").waitFor();
       await press("Enter");
       await gus.getByText("This conversation is over").waitFor();
