@@ -53,9 +53,10 @@ impl Store {
             settings::Durability::Full => Durability::Full,
             settings::Durability::Normal => Durability::Normal,
         };
+        let place = || format!("store.path {}", settings.path.display());
         let mut folder = std::fs::DirBuilder::new();
-        folder.recursive(true).mode(0o700).create(&settings.path).context("store.path")?;
-        let (sqlite, sink) = Sqlite::open(&settings.path, durability)?;
+        folder.recursive(true).mode(0o700).create(&settings.path).with_context(place)?;
+        let (sqlite, sink) = Sqlite::open(&settings.path, durability).with_context(place)?;
         tracing::info!(sqlite = Sqlite::version(), path = %settings.path.display(), "the store is open");
         let limits = journal::Settings { slot_wait: settings.slot_wait, ..journal::Settings::default() };
         let sqlite = Arc::new(sqlite);

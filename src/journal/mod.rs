@@ -172,7 +172,10 @@ pub enum StoreError {
     #[error("the store is damaged: {0}; restore a backup, or move the directory away to begin empty")]
     Damaged(String),
     /// Its last record is older than the last one acknowledged.
-    #[error("store_behind: the store ends at {found}, acknowledged was {acknowledged}; restore a newer copy")]
+    #[error(
+        "store_behind: the store ends at commit {found}, and commit {acknowledged} was acknowledged; restore a newer \
+         copy, or remove `durable` beside it to go on without what came after"
+    )]
     Behind {
         /// The last position in it.
         found: u64,
@@ -180,8 +183,11 @@ pub enum StoreError {
         acknowledged: u64,
     },
     /// Another daemon has it.
-    #[error("another daemon uses the data directory")]
-    InUse,
+    #[error("another daemon uses the data directory{}", process.map(|id| format!(": process {id}")).unwrap_or_default())]
+    InUse {
+        /// Its process, if that can be known.
+        process: Option<u32>,
+    },
     /// It was made by a later version.
     #[error("the store has schema {found}, this version knows up to {known}")]
     Newer {

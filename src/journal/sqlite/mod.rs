@@ -135,6 +135,8 @@ impl Sqlite {
                 let forgotten = keep::erase_some(&mut connection, &buyer)?;
                 conversations += forgotten.conversations;
                 if !forgotten.more {
+                    // Nor is it left in the log.
+                    empty_log(&connection)?;
                     return Ok(conversations);
                 }
             }
@@ -264,6 +266,12 @@ impl Place {
     }
 }
 
+/// Moves the log into the database, and cuts it off.
+fn empty_log(connection: &Connection) -> Result<(), StoreError> {
+    let busy: bool = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
+    if busy { Err(StoreError::Failed("somebody reads the log".to_owned())) } else { Ok(()) }
+}
+
 fn deleting<T: Send + 'static>(delete: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Reading<'static, T> {
     async move {
         let deleting = tokio::task::spawn_blocking(delete);
@@ -276,10 +284,17 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
     let cannot = |error: io::Error| StoreError::Failed(format!("{}: {error}", directory.display()));
     std::fs::create_dir_all(directory).map_err(cannot)?;
     let name = directory.join("lock");
-    let lock = File::options().write(true).create(true).truncate(false).open(name).map_err(cannot)?;
+    let lock = File::options().write(true).create(true).truncate(false).open(&name).map_err(cannot)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
+        Ok(()) => {
+            // Only for whoever looks: the lock itself is what counts.
+            let _ = lock.set_len(0).and_then(|()| lock.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0));
+            Ok(lock)
+        }
+        Err(TryLockError::WouldBlock) => {
+            let holder = std::fs::read_to_string(&name).unwrap_or_default();
+            Err(StoreError::InUse { process: holder.trim().parse().ok() })
+        }
         Err(TryLockError::Error(error)) => Err(cannot(error)),
     }
 }

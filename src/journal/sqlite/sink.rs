@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::writing::{Heads, Writing};
-use super::{Place, failed, reads};
+use super::{Place, empty_log, failed, reads};
 use crate::journal::crash::{self, Point};
 use crate::journal::{Position, Restored, Sink, StoreError, Uncommitted, Write};
 
@@ -16,8 +16,8 @@ use crate::journal::{Position, Restored, Sink, StoreError, Uncommitted, Write};
 const CHECKPOINT_PAGES: u32 = 4096;
 /// The same in bytes, and room for one more commit.
 const LOG_BYTES: u64 = 24 << 20;
-/// How many commits there have to be before the log gets its whole length.
-const COMMITS_BEFORE_LONG_LOG: u32 = 64;
+/// After how many commits it is seen to that the log has its whole length.
+const COMMITS_TO_LONG_LOG: u64 = 64;
 /// How many statements are kept prepared.
 const STATEMENTS: usize = 64;
 pub(super) struct SqliteSink {
@@ -26,15 +26,13 @@ pub(super) struct SqliteSink {
     /// What is known to be durable, for a start to compare with.
     durable: File,
     commits: u64,
-    commits_to_long_log: u32,
     heads: Heads,
 }
 
 impl SqliteSink {
     pub(super) fn open(place: Arc<Place>) -> Result<Self, StoreError> {
         let durable = place.durable_file().map_err(|error| StoreError::Failed(error.to_string()))?;
-        let mut sink =
-            Self { place, connection: None, durable, commits: 0, commits_to_long_log: 0, heads: Heads::default() };
+        let mut sink = Self { place, connection: None, durable, commits: 0, heads: Heads::default() };
         sink.connect()?;
         Ok(sink)
     }
@@ -53,15 +51,13 @@ impl SqliteSink {
         }
         self.heads = Heads::of(&connection)?;
         self.connection = Some(connection);
-        self.commits_to_long_log = COMMITS_BEFORE_LONG_LOG;
         Ok(())
     }
 
     /// Gives the log of a store that is used its whole length at once: a sync need not wait for a file that grows.
     /// What is behind its last commit counts for nothing, so zeros may stand there. That it cannot be done is no harm.
     fn lengthen_log(&mut self) {
-        self.commits_to_long_log = self.commits_to_long_log.saturating_sub(1);
-        if self.commits_to_long_log == 1
+        if self.commits.is_multiple_of(COMMITS_TO_LONG_LOG)
             && let Err(error) = self.place.lengthen_log(LOG_BYTES)
         {
             tracing::debug!(%error, "the log grows as it is needed");
@@ -102,13 +98,18 @@ impl Sink for SqliteSink {
 
     fn probe(&mut self) -> Result<(), StoreError> {
         let connection = self.connection.as_ref().ok_or_else(closed)?;
-        // The log is moved into the database from its first page to its last, and begins anew.
-        let busy: bool =
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(failed)?;
-        if busy {
-            return Err(StoreError::Failed("somebody reads the log".to_owned()));
-        }
+        // From its first page to its last.
+        empty_log(connection)?;
         connection.execute("UPDATE progress SET commits = commits", []).map(|_| ()).map_err(failed)
+    }
+}
+
+impl Drop for SqliteSink {
+    /// A store that is not in use is one file; whoever copies that has all of it.
+    fn drop(&mut self) {
+        if let Some(Err(error)) = self.connection.as_ref().map(empty_log) {
+            tracing::debug!(%error, "the log stays beside the database");
+        }
     }
 }
 

@@ -85,7 +85,7 @@ fn a_second_daemon_on_the_same_directory_is_refused() {
 
     let second = Sqlite::open(directory.path(), Durability::Full).map(|_| ());
 
-    assert_eq!(second, Err(StoreError::InUse));
+    assert_eq!(second, Err(StoreError::InUse { process: Some(std::process::id()) }));
 }
 
 #[test]
@@ -97,6 +97,43 @@ fn a_store_that_ends_before_what_was_acknowledged_is_refused() {
     let behind = Sqlite::open(directory.path(), Durability::Full).map(|_| ());
 
     assert_eq!(behind, Err(StoreError::Behind { found: 1, acknowledged: 7 }));
+}
+
+#[test]
+fn a_log_that_has_lost_its_end_is_noticed_although_sqlite_says_nothing() {
+    let (directory, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (_sqlite, mut sink) = Sqlite::open(directory.path(), Durability::Full).unwrap();
+    for id in 1..=3 {
+        sink.commit(&[started(id)], crate::journal::Position(1)).unwrap();
+    }
+    for name in ["fenliu.db", "fenliu.db-wal", "durable"] {
+        std::fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
+    }
+    assert!(Sqlite::open(copy.path(), Durability::Full).is_ok(), "whole, it is a store");
+    for name in ["fenliu.db", "fenliu.db-wal", "durable"] {
+        std::fs::copy(directory.path().join(name), copy.path().join(name)).unwrap();
+    }
+    let log = File::options().write(true).open(copy.path().join("fenliu.db-wal")).unwrap();
+    log.write_all_at(b"!", log.metadata().unwrap().len() - 100).unwrap();
+
+    let behind = Sqlite::open(copy.path(), Durability::Full).map(|_| ());
+
+    assert_eq!(behind, Err(StoreError::Behind { found: 2, acknowledged: 3 }));
+}
+
+#[test]
+fn a_store_that_is_not_in_use_is_one_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let (sqlite, mut sink) = Sqlite::open(directory.path(), Durability::Full).unwrap();
+    (1..=100).for_each(|id| sink.commit(&[started(id)], crate::journal::Position(1)).unwrap());
+    let log = directory.path().join("fenliu.db-wal");
+    assert!(log.metadata().unwrap().len() >= 24 << 20, "it has its whole length");
+
+    // The readers may be there a little longer.
+    drop(sink);
+
+    assert_eq!(log.metadata().unwrap().len(), 0);
+    drop(sqlite);
 }
 
 #[test]

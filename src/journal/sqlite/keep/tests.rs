@@ -110,3 +110,22 @@ async fn one_that_is_opened_again_stays_and_one_that_had_gone_goes_on() {
     assert_eq!(left(&sqlite).await, [2, 1]);
     assert_eq!((seqs(&sqlite, 1).await, seqs(&sqlite, 2).await), (vec![1, 2, 3, 4], vec![4]));
 }
+
+#[tokio::test]
+async fn what_is_erased_is_in_none_of_the_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let (sqlite, mut sink) = Sqlite::open(directory.path(), Durability::Full).unwrap();
+    commit(&mut sink, &[written(closed(1, "a-person"), 100), written(closed(2, "b"), 1)]);
+    let holds = |what: &str| {
+        let files =
+            std::fs::read_dir(directory.path()).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        files.filter(|bytes| bytes.windows(what.len()).any(|found| found == what.as_bytes())).count()
+    };
+    assert_eq!(holds("a-person"), 1, "in the log");
+
+    sqlite.erase(buyer("a-person")).await.unwrap();
+
+    assert_eq!(holds("a-person"), 0);
+    assert_eq!(left(&sqlite).await, [2]);
+    commit(&mut sink, &[written(closed(3, "b"), 1)]);
+}
