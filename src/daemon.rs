@@ -6,6 +6,7 @@ mod retention;
 mod routing;
 mod signals;
 mod store;
+mod vital;
 mod watch;
 
 use std::net::SocketAddr;
@@ -89,7 +90,7 @@ impl Daemon {
         let address = listener.local_addr()?;
         let admin_address = admin_listener.address();
         let admin = Admin::new(life.clone());
-        tokio::spawn(server::admin(admin_listener, admin.clone()));
+        vital::spawn("admin listener", &life, server::admin(admin_listener, admin.clone()));
 
         let tls = match settings.server.tls.as_ref().map(|files| Tls::load(&files.cert, &files.key)).transpose() {
             Ok(tls) => tls.map(Arc::new),
@@ -110,11 +111,13 @@ impl Daemon {
         if let Some(tls) = tls.clone() {
             site.dispatch.renewals.add(renewal::certificate(tls));
         }
-        tokio::spawn(keep_time(Arc::clone(&site), wake));
+        let life = &site.lifecycle;
+        vital::watch_writer(life, &site.dispatch.writer);
+        vital::spawn("time", life, keep_time(Arc::clone(&site), wake));
         let public = server::Settings { tls, ..listener_settings(settings) };
-        tokio::spawn(server::public(listener, public, Arc::clone(&site), sessions.clone()));
+        vital::spawn("public listener", life, server::public(listener, public, Arc::clone(&site), sessions.clone()));
         if settings.routing.watch {
-            tokio::spawn(follow_files(Arc::clone(&site), settings.routing.path.clone()));
+            vital::spawn("watch", life, follow_files(Arc::clone(&site), settings.routing.path.clone()));
         }
         if let Some(sqlite) = sqlite.clone().filter(|_| !settings.store.retention.is_zero()) {
             tokio::spawn(retention::keep_to(settings.store.retention, sqlite, Arc::clone(&site)));
@@ -152,6 +155,7 @@ impl Daemon {
         let mut stopping = false;
         loop {
             tokio::select! {
+                () = life.failed() => return ExitCode::FAILURE,
                 in_time = &mut ended => return if in_time { ExitCode::SUCCESS } else { ExitCode::FAILURE },
                 asked = signals.next() => match asked {
                     Asked::Reload => {
@@ -234,7 +238,8 @@ pub fn assemble(
     let Store { writer, journal, recovered, metrics, .. } = store;
     let Loaded { directory, configuration, .. } = loaded;
     let taps = Arc::<Taps>::default();
-    let (lanes, _) = Lanes::watched(delivery::Settings::default(), &writer, &metrics, &taps);
+    let (lanes, tasks) = Lanes::watched(delivery::Settings::default(), &writer, &metrics, &taps);
+    vital::watch("delivery", &lifecycle, tasks);
     let wake = Arc::new(Notify::new());
     let limits = &settings.limits;
     let core = crate::routing::Settings {

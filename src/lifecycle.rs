@@ -38,6 +38,7 @@ struct Stages {
     ending: CancellationToken,
     closing: CancellationToken,
     stopped: CancellationToken,
+    failed: CancellationToken,
     open: TaskTracker,
 }
 
@@ -56,6 +57,7 @@ impl Default for Lifecycle {
             ending: CancellationToken::new(),
             closing: CancellationToken::new(),
             stopped: CancellationToken::new(),
+            failed: CancellationToken::new(),
             open: TaskTracker::new(),
         };
         Self { stages: Arc::new(stages) }
@@ -95,6 +97,16 @@ impl Lifecycle {
     pub fn stop(&self) {
         self.close();
         self.stages.stopped.cancel();
+    }
+
+    /// Something without which nothing goes on has broken off: a new start, from what is written, is all that helps.
+    pub fn fail(&self) {
+        self.stages.failed.cancel();
+    }
+
+    /// Waits until that has happened.
+    pub async fn failed(&self) {
+        self.stages.failed.cancelled().await;
     }
 
     /// The orders to drain, the first and those that change it.

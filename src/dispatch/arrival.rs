@@ -28,7 +28,7 @@ impl Dispatch {
         made: impl FnOnce(&ReplyTo, Vec<Arc<View>>, Option<Status>) -> Utf8Bytes + Send + 'static,
     ) -> Result<(), RpcError> {
         self.registry.add(Arc::clone(peer));
-        match self.enter(peer, status).await {
+        match self.guarded(self.enter(peer, status)).await {
             Ok((views, now)) => {
                 if let Some(to) = to {
                     let text = made(&to, views, now);

@@ -103,7 +103,7 @@ impl Dispatch {
     /// What is wrong with it, as `invalid_params` with the diagnostics; or that it cannot be recorded. Then nothing
     /// has changed.
     pub async fn reload(&self, by: &str, dry_run: bool) -> Result<Reloaded, RpcError> {
-        let reloaded = self.try_reload(by, dry_run).await;
+        let reloaded = self.guarded(self.try_reload(by, dry_run)).await;
         if !dry_run {
             self.metrics.reloaded(reloaded.is_ok(), self.clock.now().micros());
         }

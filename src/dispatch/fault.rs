@@ -2,12 +2,30 @@
 //! now is none: it may be read later.
 
 use std::fmt::Display;
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
 
 use super::Dispatch;
 use crate::journal::StoreError;
 use crate::protocol::{RpcError, Undone};
 
 impl Dispatch {
+    /// Waits for what may break off; whoever asked is told a reference then, and the daemon goes on. What it may have left
+    /// behind in the table is built anew, by the slot that it held.
+    pub(super) fn guarded<T, E: From<RpcError>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> impl Future<Output = Result<T, E>> {
+        // No `async fn`: that would have room for the work twice.
+        AssertUnwindSafe(work).catch_unwind().map(|done| {
+            done.unwrap_or_else(|_| {
+                let reference = self.clock.session_id().to_string();
+                Err(fault(reference, &"it has broken off: the line before this one says where").into())
+            })
+        })
+    }
+
     /// What could not be read, through no fault of the caller's.
     pub(super) fn fault(&self, error: &StoreError) -> RpcError {
         if let StoreError::Failed(_) = error {

@@ -108,7 +108,7 @@ impl Dispatch {
         to: Option<ReplyTo>,
     ) {
         let mut to = to;
-        let answer = match self.begin(peer, profile, method, call, &mut to).await {
+        let answer = match self.guarded(self.begin(peer, profile, method, call, &mut to)).await {
             Ok(answer) => answer,
             Err(refused) => Answer::Now(Err(refused)),
         };

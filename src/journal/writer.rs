@@ -4,6 +4,7 @@
 mod queue;
 mod recovery;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -81,6 +82,7 @@ enum Path {
 pub struct Slot<'a> {
     path: &'a Path,
     permit: Option<SemaphorePermit<'a>>,
+    is_used: bool,
 }
 
 impl Writer {
@@ -98,8 +100,9 @@ impl Writer {
         let thread = std::thread::Builder::new().name("journal".into()).spawn({
             let path = Arc::clone(&path);
             move || {
-                if let Path::Queued(queued) = &*path {
-                    queued.run(sink);
+                let Path::Queued(queued) = &*path else { return };
+                if catch_unwind(AssertUnwindSafe(|| queued.run(sink))).is_err() {
+                    queued.die();
                 }
             }
         })?;
@@ -122,7 +125,7 @@ impl Writer {
             Path::Inline { .. } => None,
             Path::Queued(queued) => Some(queued.permit().await?),
         };
-        Ok(Slot { path: &self.path, permit })
+        Ok(Slot { path: &self.path, permit, is_used: false })
     }
 
     /// Waits until it is known what becomes of a position.
@@ -178,6 +181,14 @@ impl Writer {
         queued.stray()
     }
 
+    /// Waits until the thread that writes has broken off, which is for ever if it does not.
+    pub async fn died(&self) {
+        match &*self.path {
+            Path::Inline { .. } => std::future::pending().await,
+            Path::Queued(queued) => queued.died().await,
+        }
+    }
+
     /// Lets the thread end once everything taken is written.
     pub fn stop(&self) {
         if let Path::Queued(queued) = &*self.path {
@@ -193,13 +204,24 @@ impl Slot<'_> {
     }
 
     /// Takes anything else that is written.
-    pub fn write(self, write: Write) -> Position {
+    pub fn write(mut self, write: Write) -> Position {
+        self.is_used = true;
         match self.path {
             Path::Inline { memory, next } => {
                 memory.keep(write);
                 Position(next.fetch_add(1, Ordering::Relaxed) + 1)
             }
-            Path::Queued(queued) => queued.push(write, self.permit),
+            Path::Queued(queued) => queued.push(write, self.permit.take()),
+        }
+    }
+}
+
+/// A command that breaks off before its record is taken may have changed the table: its slot sees that while the domain
+/// is still locked.
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        if let (Path::Queued(queued), false, true) = (self.path, self.is_used, std::thread::panicking()) {
+            queued.distrust(self.permit.take());
         }
     }
 }

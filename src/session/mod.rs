@@ -10,9 +10,11 @@ mod visitors;
 mod wire;
 
 use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -124,6 +126,9 @@ impl Site {
 /// Why a session ends, as it is said in the close frame.
 type End = (u16, &'static str);
 
+/// How a session ends that breaks off through a fault of ours.
+const BROKEN: End = (1011, "internal error");
+
 /// Someone who has said who it is.
 struct Opened {
     peer: Arc<Peer>,
@@ -154,7 +159,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let settings = site.settings;
-    let wire = Wire::new(io, early, &settings);
+    let mut wire = Wire::new(io, early, &settings);
     let mut session = Session {
         id: site.dispatch.clock.session_id(),
         mailbox: Arc::new(Mailbox::new(settings.mailbox)),
@@ -169,7 +174,10 @@ where
         held: Vec::new(),
         ending: None,
     };
-    session.talk(wire).await;
+    if AssertUnwindSafe(session.talk(&mut wire)).catch_unwind().await.is_err() {
+        session.ending = Some(BROKEN);
+        Box::pin(wire.close(BROKEN, &session.mailbox)).await;
+    }
     let metrics = Arc::clone(&session.site.dispatch.metrics);
     measure::closed(&metrics, session.opened.as_ref(), &session.mailbox, session.ending);
     if let Some(opened) = session.opened.take() {
@@ -182,7 +190,7 @@ where
 }
 
 impl Session {
-    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&mut self, mut wire: Wire<S>) {
+    async fn talk<S: AsyncRead + AsyncWrite + Unpin>(&mut self, wire: &mut Wire<S>) {
         let mailbox = Arc::clone(&self.mailbox);
         let life = self.site.lifecycle.clone();
         // Made once: to enrol with every frame costs as much as to parse it.
@@ -201,7 +209,7 @@ impl Session {
                 () = mailbox.ready() => {}
                 heard = wire.read(), if reads => match heard {
                     None => return,
-                    Some(heard) => if !self.hear(heard, &mut wire).await {
+                    Some(heard) => if !self.hear(heard, wire).await {
                         return Box::pin(wire.farewell()).await;
                     },
                 },
@@ -212,9 +220,9 @@ impl Session {
                     }
                     self.end(1001, "draining");
                 }
-                () = &mut alarm => self.look(reads, &mut wire),
+                () = &mut alarm => self.look(reads, wire),
             }
-            self.take_mail(&mut wire);
+            self.take_mail(wire);
             if let Some(end) = self.ending.filter(|_| self.slots.open() == 0) {
                 return Box::pin(wire.close(end, &mailbox)).await;
             }

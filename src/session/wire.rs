@@ -141,7 +141,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Says why it ends, and waits for the peer to say so too.
-    pub(super) async fn close(mut self, (code, reason): End, mailbox: &Mailbox) {
+    pub(super) async fn close(&mut self, (code, reason): End, mailbox: &Mailbox) {
         frame::write_close(self.begin(), Some((code, reason)));
         if self.write(mailbox).await {
             let silence = async { while !matches!(self.read().await, None | Some(Ok(Heard::Close))) {} };
@@ -150,7 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Answers the peer's own close.
-    pub(super) async fn farewell(mut self) {
+    pub(super) async fn farewell(&mut self) {
         frame::write_close(self.begin(), None);
         let _ = timeout(CLOSING, poll_fn(|context| self.poll_write(context))).await;
     }

@@ -8,6 +8,7 @@ mod faults;
 mod handing;
 mod load;
 mod messages;
+mod panics;
 mod peer;
 mod presence;
 mod reload;

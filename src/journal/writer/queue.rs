@@ -23,6 +23,7 @@ pub(super) struct Queued {
     failed: AtomicBool,
     health: watch::Sender<Health>,
     settled: watch::Sender<Position>,
+    died: watch::Sender<bool>,
     voids: Mutex<Vec<Voided>>,
     pub(super) reason: Mutex<Option<StoreError>>,
     pub(super) rebuild: OnceLock<Rebuild>,
@@ -37,6 +38,8 @@ pub(super) struct Queue {
     pub(super) in_doubt: bool,
     /// Whether something has been done to the table, since it was last equal to the store, that is not written.
     pub(super) strayed: bool,
+    /// Whether a command has broken off in the middle: then nobody knows what the table is.
+    pub(super) distrusted: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +66,7 @@ impl Queued {
             failed: AtomicBool::new(false),
             health: watch::Sender::new(Health::Well),
             settled: watch::Sender::new(Position(0)),
+            died: watch::Sender::new(false),
             voids: Mutex::default(),
             reason: Mutex::default(),
             rebuild: OnceLock::new(),
@@ -140,6 +144,28 @@ impl Queued {
         self.has_failed()
     }
 
+    /// The table may be something else than what is written: what waits is void, and the table is built anew. Called
+    /// before anybody else can look at the table; what is seen there from now on depends on a position that is void.
+    pub(super) fn distrust(&self, permit: Option<SemaphorePermit<'_>>) {
+        self.queue.lock().distrusted = true;
+        self.push(Write::All(Vec::new()), permit);
+    }
+
+    /// The thread that writes has broken off: nothing is written any more, and what was is not known.
+    pub(super) fn die(&self) {
+        *self.reason.lock() = Some(StoreError::Failed("the thread that writes has broken off".to_owned()));
+        let queue = self.queue.lock();
+        self.mark(true);
+        self.void(Position(self.settled().0 + 1), queue.last, Void::Unknown);
+        self.settle(queue.last);
+        drop(queue);
+        self.died.send_replace(true);
+    }
+
+    pub(super) async fn died(&self) {
+        let _ = self.died.subscribe().wait_for(|died| *died).await;
+    }
+
     pub(super) fn stop(&self) {
         self.queue.lock().stopping = true;
         self.health.send_replace(Health::Stopped);
@@ -174,7 +200,12 @@ impl Queued {
         let mut writes = Vec::new();
         while let Some(last) = self.take(&mut writes) {
             crash::at(Point::Unwritten);
-            match sink.commit(&writes, last) {
+            let committed = if std::mem::take(&mut self.queue.lock().distrusted) {
+                Err(StoreError::Failed("a command has broken off, and the table is built anew".to_owned()).into())
+            } else {
+                sink.commit(&writes, last)
+            };
+            match committed {
                 Ok(()) => {
                     crash::at(Point::Unreleased);
                     self.settle(last);
@@ -196,10 +227,10 @@ impl Queued {
     /// Everything that waits; `None` once it is to end and nothing is left.
     fn take(&self, writes: &mut Vec<Write>) -> Option<Position> {
         let mut queue = self.queue.lock();
-        while queue.writes.is_empty() && !queue.stopping {
+        while queue.writes.is_empty() && !queue.stopping && !queue.distrusted {
             self.arrived.wait(&mut queue);
         }
-        if queue.writes.is_empty() {
+        if queue.writes.is_empty() && !queue.distrusted {
             return None;
         }
         std::mem::swap(&mut queue.writes, writes);
