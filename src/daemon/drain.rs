@@ -85,3 +85,45 @@ async fn deadline(mut orders: watch::Receiver<Option<Drain>>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::delivery::{Limits, Mailbox, Peer};
+    use crate::model::{Caller, SessionId, Timestamp};
+
+    fn peer(number: u64) -> Arc<Peer> {
+        let caller = Caller::Operator { sub: "ops".into() };
+        let mailbox = Arc::new(Mailbox::new(Limits { frames: 8, bytes: 1024 }));
+        let session = SessionId(number.into());
+        Arc::new(Peer { session, caller, mailbox, ip: None, since: Timestamp::ZERO, client: None })
+    }
+
+    #[tokio::test]
+    async fn at_no_time_are_more_told_than_a_thousand_a_second() {
+        const PEERS: usize = 200;
+        let (registry, peers): (_, Vec<_>) = (Registry::default(), (0..PEERS as u64).map(peer).collect());
+        for peer in &peers {
+            registry.add(Arc::clone(peer));
+        }
+        let begun = Instant::now();
+
+        let counting = async {
+            loop {
+                let told = peers.iter().filter(|peer| peer.mailbox.queued().frames > 0).count();
+                let turns = begun.elapsed().as_millis() / TURN.as_millis() + 1;
+                assert!(told as u128 <= turns * AT_ONCE as u128, "{told} in {turns} turns");
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = tell(&registry, true) => {}
+            () = counting => {}
+        }
+
+        assert!(peers.iter().all(|peer| peer.mailbox.queued().frames == 1));
+        assert!(begun.elapsed() >= TURN * (PEERS / AT_ONCE - 1) as u32);
+    }
+}
