@@ -44,6 +44,8 @@ pub use store::Store;
 const INVALID: u8 = 78;
 /// How long the keeper of time sleeps where nothing is due.
 const NAP: Duration = Duration::from_secs(30);
+/// How long those who listen to a tap may take to read their last line.
+const LAST_LINE: Duration = Duration::from_secs(1);
 
 /// Serves until a signal or an operator ends it. `auth` reads the settings of keys again, with every reload.
 ///
@@ -141,6 +143,10 @@ impl Daemon {
         let admin = self.admin_address.map_or(settings.server.admin_listen.to_string(), |admin| admin.to_string());
         let address = self.address;
         eprintln!("fenliu listens on {address} (admin {admin}) for {sellers} sellers, store in {store}");
+        let (version, generation) = (env!("CARGO_PKG_VERSION"), self.site.dispatch.table.directory().generation);
+        let (connections, frame) = (settings.limits.connections, settings.limits.frame);
+        let tls = settings.server.tls.is_some();
+        tracing::info!(version, %address, admin, tls, sellers, generation, store, connections, frame, "started");
         if dev {
             let scheme = if settings.server.tls.is_some() { "https" } else { "http" };
             eprintln!("open {scheme}://{address}/ to try it out");
@@ -180,6 +186,8 @@ impl Daemon {
     /// was taken is kept.
     pub async fn end(self) -> bool {
         let in_time = drain::drain(&self.site.lifecycle, &self.site.dispatch.registry, &self.sessions).await;
+        let last = protocol::draining(session::RECONNECT_AFTER);
+        let _ = tokio::time::timeout(LAST_LINE, self.site.dispatch.taps.end(&last)).await;
         let kept = store::finish(&self.site.dispatch.writer, self.writing).await;
         self.site.lifecycle.stop();
         tracing::info!(in_time, kept, "stopped");

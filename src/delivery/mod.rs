@@ -10,4 +10,4 @@ mod tap;
 pub use lane::{Item, Lanes, Permit, Reply, ReplyTo, Settings};
 pub use mailbox::{Frame, Limits, Mailbox, Queued};
 pub use registry::{Client, Connection, Peer, Registry};
-pub use tap::Taps;
+pub use tap::{Lines, Taps};

@@ -1,10 +1,13 @@
 //! Taps: operators who listen to the events of a seller as they happen. One who does not keep up is let go.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Bytes;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::metrics::Metrics;
 use crate::model::SellerId;
@@ -21,6 +24,7 @@ const TAPS: usize = 16;
 pub struct Taps {
     open: AtomicUsize,
     taps: Mutex<Vec<Tap>>,
+    readers: TaskTracker,
 }
 
 #[derive(Debug)]
@@ -29,18 +33,44 @@ struct Tap {
     lines: mpsc::Sender<Bytes>,
 }
 
+/// What one who listens hears, line by line, until it is let go.
+#[derive(Debug)]
+pub struct Lines {
+    lines: mpsc::Receiver<Bytes>,
+    _reader: TaskTrackerToken,
+}
+
+impl Lines {
+    /// The next line; nothing once it is let go.
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        self.lines.poll_recv(context)
+    }
+}
+
 impl Taps {
-    /// Listens to a seller: each line is an event, as staff would get it. `None` if there are too many taps.
-    pub fn open(&self, seller: SellerId) -> Option<mpsc::Receiver<Bytes>> {
+    /// Lets everybody go, with a last line, and waits until they have it.
+    pub async fn end(&self, last: &str) {
+        let last = Bytes::from(format!("{last}\n"));
+        for tap in std::mem::take(&mut *self.taps.lock()) {
+            // One who is too far behind for it is let go without.
+            let _ = tap.lines.try_send(last.clone());
+        }
+        self.open.store(0, Ordering::Release);
+        self.readers.close();
+        self.readers.wait().await;
+    }
+
+    /// Listens to a seller: each line is an event, as staff would get it. `None` if there are too many taps, or no more.
+    pub fn open(&self, seller: SellerId) -> Option<Lines> {
         let (lines, receiver) = mpsc::channel(LINES);
         let mut taps = self.taps.lock();
         taps.retain(|tap| !tap.lines.is_closed());
-        if taps.len() >= TAPS {
+        if taps.len() >= TAPS || self.readers.is_closed() {
             return None;
         }
         taps.push(Tap { seller, lines });
         self.open.store(taps.len(), Ordering::Release);
-        Some(receiver)
+        Some(Lines { lines: receiver, _reader: self.readers.token() })
     }
 
     /// Tells those who listen what has happened. Where nobody listens it costs nothing.
@@ -92,9 +122,9 @@ mod tests {
 
         taps.hear(&[outgoing("tea"), outgoing("books"), outgoing("tea")], &metrics);
 
-        let line = tea.try_recv().unwrap();
+        let line = tea.lines.try_recv().unwrap();
         assert!(line.starts_with(b"{\"jsonrpc\"") && line.ends_with(b"}\n"), "{line:?}");
-        assert!(tea.try_recv().is_err());
+        assert!(tea.lines.try_recv().is_err());
     }
 
     #[test]
@@ -109,8 +139,23 @@ mod tests {
 
         assert_eq!(taps.open.load(Ordering::Relaxed), 0);
         assert_eq!(metrics.taps_dropped.get(), 1);
-        let lines = std::iter::from_fn(|| slow.try_recv().ok()).count();
+        let lines = std::iter::from_fn(|| slow.lines.try_recv().ok()).count();
         assert_eq!(lines, LINES);
-        assert!(slow.is_closed() || slow.try_recv().is_err());
+        assert!(slow.lines.is_closed() || slow.lines.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn at_the_end_everybody_hears_so_and_nobody_comes_in_any_more() {
+        let taps = Taps::default();
+        let tea = taps.open("tea".into()).unwrap();
+
+        let reading = async move {
+            let mut tea = tea;
+            (tea.lines.recv().await, tea.lines.recv().await)
+        };
+        let ((last, after), ()) = tokio::join!(reading, taps.end("that was all"));
+
+        assert_eq!((last.as_deref(), after), (Some(&b"that was all\n"[..]), None));
+        assert!(taps.open("tea".into()).is_none());
     }
 }

@@ -113,6 +113,7 @@ impl Public {
 
     /// Counts an upgrade that is refused.
     pub(super) fn refuse(&self, reason: &'static str, reply: Reply) -> Reply {
+        tracing::debug!(reason, status = reply.status().as_u16(), "an upgrade is refused");
         self.site.dispatch.metrics.upgrades_refused.get_or_create(&Reason { reason }).inc();
         reply
     }

@@ -9,7 +9,8 @@ use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{self, HeaderValue};
 use hyper::{Response, StatusCode};
-use tokio::sync::mpsc;
+
+use crate::delivery::Lines;
 
 /// An answer.
 pub(super) type Reply = Response<Content>;
@@ -19,7 +20,7 @@ pub(super) enum Content {
     /// All of it.
     Whole(Full<Bytes>),
     /// Line by line, until the other end is dropped.
-    Lines(mpsc::Receiver<Bytes>),
+    Lines(Lines),
 }
 
 impl Default for Content {
@@ -38,7 +39,7 @@ impl Body for Content {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         match &mut *self {
             Self::Whole(whole) => Pin::new(whole).poll_frame(context),
-            Self::Lines(lines) => lines.poll_recv(context).map(|line| line.map(|line| Ok(Frame::data(line)))),
+            Self::Lines(lines) => lines.poll(context).map(|line| line.map(|line| Ok(Frame::data(line)))),
         }
     }
 

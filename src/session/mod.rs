@@ -34,7 +34,7 @@ pub use visitors::Visitors;
 use wire::Wire;
 
 /// How soon after a drain clients should come back, at the earliest.
-const RECONNECT_AFTER: Duration = Duration::from_millis(1000);
+pub const RECONNECT_AFTER: Duration = Duration::from_millis(1000);
 
 /// So many frames have room in an idle session.
 const TAKEN_KEPT: usize = 8;
@@ -179,7 +179,7 @@ where
         Box::pin(wire.close(BROKEN, &session.mailbox)).await;
     }
     let metrics = Arc::clone(&session.site.dispatch.metrics);
-    measure::closed(&metrics, session.opened.as_ref(), &session.mailbox, session.ending);
+    measure::closed(&metrics, &session);
     if let Some(opened) = session.opened.take() {
         if session.site.lifecycle.is_ending() {
             session.site.dispatch.registry.remove(opened.peer.session);

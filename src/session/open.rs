@@ -83,6 +83,7 @@ impl Session {
             return Err(RpcError::unauthenticated("the first request is session.open"));
         }
         let method = method.ok_or_else(RpcError::method_not_found)?;
+        tracing::trace!(session = %self.id, method = method.name(), "a request");
         let id = request.id;
         let call = request.call(method, &self.site.settings.protocol)?;
         self.site.dispatch.metrics.parse.observe(since.elapsed());
@@ -142,7 +143,10 @@ impl Session {
     }
 
     fn verify(&self, token: &str) -> Result<Identity, RpcError> {
-        self.site.identify(token).map_err(RpcError::unauthenticated)
+        self.site.identify(token).map_err(|why| {
+            tracing::debug!(session = %self.id, ip = %self.ip, why, "a token is refused");
+            RpcError::unauthenticated(why)
+        })
     }
 
     async fn open(&mut self, open: Open, to: Option<ReplyTo>) -> Result<(), RpcError> {
@@ -181,7 +185,7 @@ impl Session {
             self.slots.opens(to.slot);
         }
         self.site.dispatch.open(&peer, open.status, to, made).await?;
-        measure::opened(&self.site.dispatch.metrics, &peer.caller);
+        measure::opened(&self.site.dispatch.metrics, &peer);
         self.opened = Some(Opened { peer, profile, _stay: stay });
         self.timers.opened(identity.expires_at, self.site.dispatch.clock.now());
         Ok(())

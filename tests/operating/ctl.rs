@@ -86,10 +86,13 @@ async fn top_looks_again_and_again_and_a_tap_prints_what_happens() {
     assert!(heard.next().unwrap().starts_with("conversation.left_message "));
     let nobody = daemon.run(&["ctl", "tap", "--seller", "nobody"]);
     assert_eq!(nobody.status.code(), Some(1), "{nobody:?}");
-    for child in [&mut top, &mut tap] {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    top.kill().unwrap();
+    top.wait().unwrap();
+    daemon.signal("TERM");
+    ann.close_code().await;
+    let last = heard.last().unwrap();
+    assert!(last.starts_with("session.draining ") && last.ends_with("  reconnect_after_ms 1000"), "{last}");
+    assert_eq!(tap.wait().unwrap().code(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use fenliu::auth::{self, Claims, Keys, Role};
@@ -131,6 +132,8 @@ pub struct Process {
     admin_name: String,
     child: Child,
     folder: tempfile::TempDir,
+    /// What it has logged.
+    pub log: Arc<Mutex<String>>,
 }
 
 impl Process {
@@ -148,13 +151,19 @@ impl Process {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let said = lines.by_ref().map(Result::unwrap).find(|line| line.contains(" listens on ")).unwrap();
-        std::thread::spawn(move || lines.for_each(drop));
+        let log = Arc::<Mutex<String>>::default();
+        let written = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                written.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
         let mut words = said.split([' ', '(', ')']).filter_map(|word| word.parse::<SocketAddr>().ok());
         let address = words.next().unwrap();
         let admin = words.next().unwrap_or(address);
         let (_, name) = said.split_once("(admin ").unwrap();
         let admin_name = name.split(')').next().unwrap().to_owned();
-        Self { address, admin, admin_name, child, folder }
+        Self { address, admin, admin_name, child, folder, log }
     }
 
     pub fn folder(&self) -> &Path {

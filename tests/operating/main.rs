@@ -6,3 +6,4 @@ mod ctl;
 mod host;
 mod life;
 mod listeners;
+mod log;

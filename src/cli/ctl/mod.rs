@@ -1,6 +1,7 @@
 //! `fenliu ctl`: talks to the admin listener of a running daemon.
 
 mod show;
+mod tap;
 mod top;
 
 use std::io::{self, IsTerminal};
@@ -140,7 +141,7 @@ async fn carry_out(client: &Client, what: &What, format: Format) -> anyhow::Resu
     let shown = match what {
         What::Health => return health(client, format).await,
         What::Top { interval } => return watch(client, Duration::from_secs_f64(*interval), format).await,
-        What::Tap { seller } => return tap(client, seller, format).await,
+        What::Tap { seller } => return tap::tap(client, seller, format).await,
         What::Drain { deadline, no_wait } => return drain(client, *deadline, !no_wait, format).await,
         What::Status => client.read("/status").await?,
         What::Stats => client.read("/stats").await?,
@@ -209,28 +210,4 @@ async fn watch(client: &Client, interval: Duration, format: Format) -> anyhow::R
         before = Some(now);
         tokio::time::sleep(interval).await;
     }
-}
-
-async fn tap(client: &Client, seller: &str, format: Format) -> anyhow::Result<()> {
-    let answer = client.send(Method::GET, &format!("/tap?seller={}", encoded(seller)), None).await?;
-    if !answer.status().is_success() {
-        client.value(answer).await?;
-        return Ok(());
-    }
-    let (mut body, mut rest) = (answer.into_body(), Vec::new());
-    while let Some(frame) = body.frame().await {
-        rest.extend_from_slice(frame?.data_ref().map_or(&[][..], |data| data));
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = rest.drain(..=end).collect();
-            match format {
-                Format::Json => print(&line)?,
-                Format::Text => {
-                    let event: Value = serde_json::from_slice(&line).unwrap_or_default();
-                    let method = event["method"].as_str().unwrap_or("?");
-                    print(format!("{method:28} {}\n", event["params"]).as_bytes())?;
-                }
-            }
-        }
-    }
-    anyhow::bail!("the daemon has ended the tap: it goes, or lines came faster than they were read")
 }

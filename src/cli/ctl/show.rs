@@ -55,7 +55,8 @@ pub(super) fn table(rows: &[Value]) -> String {
     out
 }
 
-fn cell(value: &Value) -> String {
+/// A value in one line.
+pub(super) fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".into(),
         // What comes from elsewhere cannot move the cursor.
