@@ -1,7 +1,11 @@
 //! The journal under load: records a second and the time to an acknowledgement, with 1 to 1,024 writers, for each store
-//! beside a bare preallocated file that is written and synced by the same front in the same run.
+//! beside a bare preallocated file that is written and synced by the same front in the same run. They take turns, and
+//! what is shown is the middle one of their rounds: another load on the machine concerns all of them alike.
 //!
-//! `cargo bench --bench journal -- [SECONDS]`; the directory is made where `TMPDIR` says, which should be a real disk.
+//! `cargo bench --bench journal -- [SECONDS]`, of each round; the directory is made where `TMPDIR` says, which should be
+//! a real disk.
+
+mod support;
 
 use std::fs::File;
 use std::io::Write as _;
@@ -13,10 +17,12 @@ use std::time::{Duration, Instant};
 use fenliu::journal::{
     Durability, Memory, Position, Restored, Settings, Sink, Sqlite, StoreError, Uncommitted, Write, Writer,
 };
-use fenliu::model::{Body, BuyerKey, ConversationId, Sender, State, Timestamp, Visibility};
-use fenliu::routing::{Batch, Conversation, Event, Message, Profile, Row, Tail};
+use fenliu::model::{Body, ConversationId, Sender, Timestamp, Visibility};
+use fenliu::routing::{Batch, Event, Message, Row, Tail};
+use support::conversation;
 
 const WRITERS: [u32; 4] = [1, 16, 256, 1024];
+const ROUNDS: usize = 5;
 const FILE_BYTES: u64 = 256 << 20;
 
 /// What is compared with: the bytes of every message, one write and one sync a commit.
@@ -72,46 +78,6 @@ struct Figures {
     rate: f64,
     median: Duration,
     late: Duration,
-}
-
-fn conversation(id: u128) -> Conversation {
-    let at = Timestamp::from_micros(1);
-    let key = BuyerKey { within: None, sub: format!("buyer-{id}").into() };
-    Conversation {
-        id: ConversationId(id),
-        rev: 1,
-        seller: "tea".into(),
-        profile: Arc::new(Profile { key, name: None, attributes: Vec::new() }),
-        context: Arc::new([]),
-        entry: "shop".into(),
-        state: State::Active,
-        group: "presale".into(),
-        via: None,
-        agent: Some("mei".into()),
-        offer_until: None,
-        bound: None,
-        recent: None,
-        recent_until: None,
-        priority: 0,
-        queued_at: at,
-        waiting_since: at,
-        counted: true,
-        pause_until: None,
-        buyer_gone_since: None,
-        excluded: Vec::new(),
-        asked: Vec::new(),
-        held: vec!["mei".into()],
-        started_at: at,
-        assigned_at: Some(at),
-        first_assigned_at: Some(at),
-        first_reply_at: None,
-        closed_at: None,
-        left: None,
-        reason: None,
-        rating: None,
-        note: None,
-        tail: Tail::default(),
-    }
 }
 
 fn message(writer: u32, seq: u64, body: &Body) -> Batch {
@@ -172,45 +138,82 @@ async fn run(
     Ok(Figures { rate: times.len() as f64 / elapsed.as_secs_f64(), median: at(50), late: at(99) })
 }
 
-async fn compare(
-    name: &str,
-    journal: &Writer,
+/// What is measured, and where its conversations are.
+struct Measured {
+    name: &'static str,
+    journal: Writer,
+    seqs: Vec<u64>,
+    /// A part of the time is enough where nothing has to be waited for.
     span: Duration,
-    bare: &[Figures],
-) -> Result<Vec<Figures>, Box<dyn std::error::Error>> {
-    for id in 1..=u128::from(WRITERS[3]) {
-        let conversation = Box::new(conversation(id));
-        let events = vec![Event::Started { conversation: conversation.clone() }];
-        let slot = journal.slot().await?;
-        slot.append(Batch { at: Timestamp::ZERO, events, rows: vec![Row::Conversation(conversation)] });
+    rounds: Vec<Figures>,
+}
+
+impl Measured {
+    async fn new(name: &'static str, journal: Writer, span: Duration) -> Result<Self, Box<dyn std::error::Error>> {
+        for id in 1..=u128::from(WRITERS[3]) {
+            let conversation = Box::new(conversation(id));
+            let events = vec![Event::Started { conversation: conversation.clone() }];
+            let slot = journal.slot().await?;
+            slot.append(Batch { at: Timestamp::ZERO, events, rows: vec![Row::Conversation(conversation)] });
+        }
+        journal.durable(journal.last()).await?;
+        Ok(Self { name, journal, seqs: vec![0; WRITERS[3] as usize], span, rounds: Vec::new() })
     }
-    journal.durable(journal.last()).await?;
-    let (mut all, mut seqs) = (Vec::new(), vec![0; WRITERS[3] as usize]);
-    for (at, writers) in WRITERS.into_iter().enumerate() {
-        let figures = run(journal, &mut seqs, writers, span).await?;
-        let part = bare.get(at).map_or(1.0, |bare| figures.rate / bare.rate);
-        let Figures { rate, median, late } = &figures;
+
+    /// The middle one of what the rounds say.
+    fn middle(&self, what: impl Fn(&Figures) -> f64) -> f64 {
+        middle(self.rounds.iter().map(what).collect())
+    }
+
+    fn show(&self, writers: u32, bare: &Self) {
+        let pairs = || self.rounds.iter().zip(&bare.rounds);
+        let rate = middle(pairs().map(|(own, bare)| own.rate / bare.rate).collect());
+        let wait = middle(pairs().map(|(own, bare)| own.median.as_secs_f64() / bare.median.as_secs_f64()).collect());
+        let time = |what: fn(&Figures) -> Duration| {
+            Duration::from_secs_f64(self.middle(|figures| what(figures).as_secs_f64()))
+        };
         println!(
-            "{name:14} {writers:5} writers {rate:10.0}/s   p50 {median:10.1?}   p99 {late:10.1?}   {part:5.2} of the bare file"
+            "{:14} {writers:5} writers {:10.0}/s   p50 {:10.1?}   p99 {:10.1?}   rate {rate:6.2}, p50 {wait:5.2} of the bare file",
+            self.name,
+            self.middle(|figures| figures.rate),
+            time(|figures| figures.median),
+            time(|figures| figures.late),
         );
-        all.push(figures);
     }
-    Ok(all)
+}
+
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(2.0);
+    let seconds = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(0.5);
     let span = Duration::from_secs_f64(seconds);
     let directory = tempfile::tempdir()?;
 
     let (bare, _) = Writer::threaded(Bare::create(directory.path())?, Settings::default())?;
-    let bare = compare("bare file", &bare, span, &[]).await?;
+    let mut all = vec![Measured::new("bare file", bare, span).await?];
+    let mut stores = Vec::new();
     for (name, durability) in [("sqlite full", Durability::Full), ("sqlite normal", Durability::Normal)] {
-        let (_store, sink) = Sqlite::open(&directory.path().join(name), durability)?;
+        let (store, sink) = Sqlite::open(&directory.path().join(name), durability)?;
         let (journal, _) = Writer::threaded(sink, Settings::default())?;
-        compare(name, &journal, span, &bare).await?;
+        stores.push(store);
+        all.push(Measured::new(name, journal, span).await?);
     }
-    compare("memory", &Writer::inline(Arc::new(Memory::default())), span.min(Duration::from_secs(1)), &bare).await?;
+    let memory = Writer::inline(Arc::new(Memory::default()));
+    all.push(Measured::new("memory", memory, span / 20).await?);
+
+    for writers in WRITERS {
+        for _ in 0..ROUNDS {
+            for measured in &mut all {
+                let figures = run(&measured.journal, &mut measured.seqs, writers, measured.span).await?;
+                measured.rounds.push(figures);
+            }
+        }
+        all.iter().for_each(|measured| measured.show(writers, &all[0]));
+        all.iter_mut().for_each(|measured| measured.rounds.clear());
+    }
     Ok(())
 }

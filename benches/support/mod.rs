@@ -1,0 +1,47 @@
+//! A conversation, as measurements need it.
+
+use std::sync::Arc;
+
+use fenliu::model::{BuyerKey, ConversationId, State, Timestamp};
+use fenliu::routing::{Conversation, Profile, Tail};
+
+/// One that `mei` of `tea` holds.
+pub fn conversation(id: u128) -> Conversation {
+    let at = Timestamp::from_micros(1);
+    let key = BuyerKey { within: None, sub: format!("buyer-{id}").into() };
+    Conversation {
+        id: ConversationId(id),
+        rev: 1,
+        seller: "tea".into(),
+        profile: Arc::new(Profile { key, name: None, attributes: Vec::new() }),
+        context: Arc::new([]),
+        entry: "shop".into(),
+        state: State::Active,
+        group: "presale".into(),
+        via: None,
+        agent: Some("mei".into()),
+        offer_until: None,
+        bound: None,
+        recent: None,
+        recent_until: None,
+        priority: 0,
+        queued_at: at,
+        waiting_since: at,
+        counted: true,
+        pause_until: None,
+        buyer_gone_since: None,
+        excluded: Vec::new(),
+        asked: Vec::new(),
+        held: vec!["mei".into()],
+        started_at: at,
+        assigned_at: Some(at),
+        first_assigned_at: Some(at),
+        first_reply_at: None,
+        closed_at: None,
+        left: None,
+        reason: None,
+        rating: None,
+        note: None,
+        tail: Tail::default(),
+    }
+}
