@@ -92,6 +92,14 @@ impl Dispatch {
         }
         // The first one may be on its way to the store.
         self.settled().await?;
+        if self.table.is_partial(conversation) {
+            // Asked once, not for every message from now on.
+            let said = self.journal.said(conversation).await.map_err(|error| self.fault(&error))?;
+            self.table.remember(conversation, &said);
+            if !self.table.may_repeat(conversation, &sender, &message.client_id) {
+                return Ok(None);
+            }
+        }
         let client_id = Arc::clone(&message.client_id);
         let again =
             Again { conversation, sender, client_id, body: message.body.clone(), visibility: message.visibility };

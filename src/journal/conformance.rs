@@ -55,7 +55,7 @@ impl Store {
     }
 }
 
-pub(super) fn buyer(sub: &str) -> BuyerKey {
+pub(crate) fn buyer(sub: &str) -> BuyerKey {
     BuyerKey { within: Some("tea".into()), sub: sub.into() }
 }
 
@@ -306,6 +306,12 @@ async fn a_message_is_known_again_by_sender_and_client_id(store: &Store) {
         store.say(message(1, seq)).await;
     }
     let first = message(1, 2);
+    let said = store.journal.said(ConversationId(1)).await.unwrap();
+    assert_eq!(
+        said.iter().map(|said| said.client_id.as_deref()).collect::<Vec<_>>(),
+        [Some("c1"), Some("c2"), Some("c3")]
+    );
+    assert!(said.iter().all(|said| said.sender == first.sender && said.visibility == Visibility::All));
     let again = |sender: Sender, body: &Body, visibility| Again {
         conversation: ConversationId(1),
         sender,

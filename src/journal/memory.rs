@@ -16,7 +16,7 @@ use crate::directory::Accepted;
 use crate::model::{
     AccountId, BuyerKey, ConversationId, GroupId, KeyHasher, Map, SellerId, State, Timestamp, Visibility,
 };
-use crate::routing::{self, AgentRow, Batch, Conversation, Decision, Event, GroupRow, Message, Resent, Row};
+use crate::routing::{self, AgentRow, Batch, Conversation, Decision, Event, GroupRow, Message, Resent, Row, Said};
 
 /// How many parts the conversations are spread over.
 const SHARDS: u64 = 64;
@@ -243,6 +243,15 @@ impl Journal for Memory {
             first.map(|first| again.answer(first))
         });
         ready(found)
+    }
+
+    fn said(&self, conversation: ConversationId) -> Reading<'_, Vec<Said>> {
+        let said = |message: &Message| Said {
+            sender: message.sender.clone(),
+            visibility: message.visibility,
+            client_id: message.client_id.clone(),
+        };
+        ready(self.look(conversation, |kept| kept.messages.iter().map(said).collect()))
     }
 
     fn decisions(&self, conversation: ConversationId) -> Reading<'_, Vec<Arc<Decision>>> {

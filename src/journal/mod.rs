@@ -16,7 +16,7 @@ use crate::directory::Accepted;
 use crate::model::{
     AccountId, Body, BuyerKey, ConversationId, GroupId, SellerId, Sender, State, Timestamp, Visibility,
 };
-use crate::routing::{self, Batch, Conversation, Decision, Message, Past, Resent};
+use crate::routing::{self, Batch, Conversation, Decision, Message, Past, Resent, Said};
 
 pub use memory::Memory;
 pub use sqlite::{Durability, Forgotten, Recorded, Sqlite, recorded};
@@ -213,6 +213,8 @@ pub trait Journal: Send + Sync + 'static {
     fn list(&self, filter: Filter, cursor: Option<ConversationId>, limit: usize) -> Reading<'_, Listed>;
     /// The first message of this sender with this client's id, if there is one.
     fn resent(&self, again: Again) -> Reading<'_, Option<Resent>>;
+    /// Every message of a conversation, in order, without what it says.
+    fn said(&self, conversation: ConversationId) -> Reading<'_, Vec<Said>>;
     /// Every decision about a conversation, in order.
     fn decisions(&self, conversation: ConversationId) -> Reading<'_, Vec<Arc<Decision>>>;
     /// The audit log after an entry.

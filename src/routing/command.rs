@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::decision::Cause;
 use super::view::Profile;
-use crate::model::{AccountId, Body, ClientId, ConversationId, EntryId, GroupId, SellerId, SessionId, Status};
-use crate::model::{Timestamp, Visibility};
+use crate::model::{AccountId, Body, ClientId, ConversationId, EntryId, GroupId, SellerId, Sender, SessionId};
+use crate::model::{Status, Timestamp, Visibility};
 use crate::policy::{Action, Method};
 
 /// What the buyer says of its wish: at most 16 keys, sorted.
@@ -134,6 +134,17 @@ pub struct Resent {
     pub at: Timestamp,
     /// Whether body and visibility are the same.
     pub same: bool,
+}
+
+/// Of a message that is stored, what it takes to know it again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Said {
+    /// By whom.
+    pub sender: Sender,
+    /// Who may read it.
+    pub visibility: Visibility,
+    /// What its sender calls it; the system calls it nothing.
+    pub client_id: Option<ClientId>,
 }
 
 /// A hypothetical buyer.

@@ -19,7 +19,7 @@ mod view;
 
 pub use affected::{Affected, Moved, changed_accounts};
 pub use command::{
-    Command, Context, Destination, Earlier, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Start,
+    Command, Context, Destination, Earlier, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Said, Start,
 };
 pub use conversation::{Bound, Conversation, Exclusion, Tail};
 pub use decision::{Candidate, Cause, Chosen, Decision, Looked, Step, WhyNot};

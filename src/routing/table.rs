@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::domain::{Acted, Actor, Domain, Settings};
 use super::event::{AgentRow, Batch, Event, GroupRow, Row};
-use super::{Command, Conversation, Outcome, Refusal, Tally, View};
+use super::{Command, Conversation, Outcome, Refusal, Said, Tally, View};
 use crate::directory::{Directory, Domain as Plan, DomainId};
 use crate::model::{AccountId, BuyerKey, ConversationId, KeyHasher, Map, SellerId, Sender, Timestamp};
 
@@ -147,11 +147,26 @@ impl Table {
 
     /// Whether a sender may have used this id in the conversation before: only the store knows for certain.
     pub fn may_repeat(&self, conversation: ConversationId, sender: &Sender, client_id: &str) -> bool {
+        self.with_domain_of(conversation, |domain| domain.may_repeat(conversation, sender, client_id)).unwrap_or(true)
+    }
+
+    /// Whether the store has messages of an open conversation that are not known here: whether one of them is repeated
+    /// cannot be told.
+    pub fn is_partial(&self, conversation: ConversationId) -> bool {
+        self.with_domain_of(conversation, |domain| domain.is_partial(conversation)).unwrap_or(false)
+    }
+
+    /// Takes what the store has of a conversation's messages, all of them, so that it need not be asked for each new
+    /// one. If another one has come meanwhile, nothing changes.
+    pub fn remember(&self, conversation: ConversationId, said: &[Said]) {
+        self.with_domain_of(conversation, |domain| domain.remember(conversation, said));
+    }
+
+    fn with_domain_of<R>(&self, conversation: ConversationId, look: impl FnOnce(&mut Domain) -> R) -> Option<R> {
         let layout = self.layout.read();
-        let Some(domain) = self.domain_of(conversation) else { return true };
-        let Some(place) = layout.place(domain) else { return true };
-        let cell = place.cell.lock();
-        cell.domain.may_repeat(conversation, sender, client_id)
+        let place = layout.place(self.domain_of(conversation)?)?;
+        let mut cell = place.cell.lock();
+        Some(look(&mut cell.domain))
     }
 
     /// Runs a command in a domain. `done` gets what came of it while the domain is still locked, so that what it

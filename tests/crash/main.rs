@@ -10,6 +10,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use fenliu::auth::Role;
+use fenliu::journal::{Durability, Journal, Position, Sink, Sqlite, Write};
+use fenliu::model::{Body, Sender, Visibility};
+use fenliu::routing::{Batch, Event, Message, Row};
 use host::Host;
 use load::{Load, standing, start};
 
@@ -70,7 +73,7 @@ async fn a_crash_at_any_point_of_a_commit_loses_nothing_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_message_sent_again_from_eight_sockets_after_a_restart_is_there_once() {
+async fn a_message_sent_again_from_eight_sockets_after_a_restart_and_many_newer_ones_is_there_once() {
     let host = Host::new();
     host.start();
     let mut ann = host.session(Role::Buyer, "ann").await;
@@ -78,6 +81,7 @@ async fn a_message_sent_again_from_eight_sockets_after_a_restart_is_there_once()
     let message = load::message(&id, "same");
     let first = ann.call("message.send", message.clone()).await.unwrap().unwrap();
     host.kill();
+    write_more(&host.store(), 100_000).await;
     host.start();
 
     let again = (0..8).map(|_| {
@@ -93,7 +97,34 @@ async fn a_message_sent_again_from_eight_sockets_after_a_restart_is_there_once()
     }
 
     let mut ann = host.session(Role::Buyer, "ann").await;
-    assert_eq!(load::history(&mut ann, &id).await.len(), 1);
+    let other = ann.call("message.send", load::message(&id, "other")).await.unwrap().unwrap();
+    assert_eq!((&other["seq"], &other["duplicate"]), (&100_002.into(), &false.into()));
+    let texts = load::history(&mut ann, &id).await;
+    let same = texts.iter().filter(|message| message["client_id"] == "same");
+    assert_eq!((same.count(), texts.len()), (1, 100_002));
+}
+
+/// Writes so many messages of its buyer to the one conversation of a store that no daemon has.
+async fn write_more(store: &std::path::Path, count: u64) {
+    let (sqlite, mut sink) = Sqlite::open(store, Durability::Normal).unwrap();
+    let mut conversation = Journal::open(&sqlite).await.unwrap().table.conversations.remove(0);
+    let sender = Sender::Buyer(conversation.profile.key.clone());
+    let messages = (2..count + 2).map(|seq| Message {
+        conversation: conversation.id,
+        seq,
+        prev_for_buyer: seq - 1,
+        sender: sender.clone(),
+        name: None,
+        body: Body::from_checked(r#"{"type":"text","text":"more"}"#),
+        visibility: Visibility::All,
+        client_id: Some(format!("more-{seq}").as_str().into()),
+        at: conversation.started_at,
+    });
+    let events = messages.map(|message| Event::Messaged { message }).collect();
+    (conversation.tail.last_seq, conversation.tail.last_for_buyer) = (count + 1, count + 1);
+    let at = conversation.started_at;
+    let rows = vec![Row::Conversation(Box::new(conversation))];
+    sink.commit(&[Write::Batch(Batch { at, events, rows })], Position(1)).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -82,6 +82,10 @@ impl Journal for Breaking {
         self.store.resent(again)
     }
 
+    fn said(&self, conversation: ConversationId) -> Reading<'_, Vec<fenliu::routing::Said>> {
+        self.store.said(conversation)
+    }
+
     fn decisions(&self, conversation: ConversationId) -> Reading<'_, Vec<Arc<fenliu::routing::Decision>>> {
         self.store.decisions(conversation)
     }

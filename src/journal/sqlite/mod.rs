@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 
 use super::{Again, Audited, Filter, History, Journal, Known, Listed, Range, Reading, Recovered, Sink, StoreError};
 use crate::model::{BuyerKey, ConversationId, SellerId, Timestamp};
-use crate::routing::{Conversation, Decision, Resent};
+use crate::routing::{Conversation, Decision, Resent, Said};
 
 /// How many reads are under way at once; the next ones wait.
 const READERS: usize = 4;
@@ -187,6 +187,10 @@ impl Journal for Sqlite {
 
     fn resent(&self, again: Again) -> Reading<'_, Option<Resent>> {
         self.read(move |connection| reads::resent(connection, &again))
+    }
+
+    fn said(&self, conversation: ConversationId) -> Reading<'_, Vec<Said>> {
+        self.read(move |connection| reads::said(connection, conversation))
     }
 
     fn decisions(&self, conversation: ConversationId) -> Reading<'_, Vec<Arc<Decision>>> {

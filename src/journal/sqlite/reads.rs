@@ -13,7 +13,7 @@ use super::stored::{Detail, Trace, from_json, state, state_name};
 use super::writing::sender_columns;
 use crate::journal::{Again, Audit, Audited, Filter, History, Known, Listed, Range, Recovered, StoreError};
 use crate::model::{Body, BuyerKey, ConversationId, EntryId, GroupId, SellerId, Sender, Status, Timestamp, Visibility};
-use crate::routing::{self, AgentRow, Conversation, Decision, GroupRow, Message, Past, Profile, Resent, Tail};
+use crate::routing::{self, AgentRow, Conversation, Decision, GroupRow, Message, Past, Profile, Resent, Said, Tail};
 
 pub(super) const CONVERSATION: &str =
     "SELECT c.id, c.seller, c.within, c.buyer, c.state, c.team, c.agent, c.entry, c.started_at,
@@ -159,6 +159,18 @@ pub(super) fn resent(connection: &Connection, again: &Again) -> Result<Option<Re
     Ok(first.map(|first| again.answer(&first)))
 }
 
+pub(super) fn said(connection: &Connection, id: ConversationId) -> Result<Vec<Said>, StoreError> {
+    let Some(chain) = Chain::of(connection, id)? else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    chain.walk(u64::MAX, 0, |row| {
+        let (sender, visibility) = written_by(row)?;
+        all.push(Said { sender, visibility, client_id: column(row, chain::CLIENT_ID)? });
+        Ok(true)
+    })?;
+    all.reverse();
+    Ok(all)
+}
+
 pub(super) fn decisions(connection: &Connection, id: ConversationId) -> Result<Vec<Arc<Decision>>, StoreError> {
     let Some(number) = number(connection, id)? else { return Ok(Vec::new()) };
     let sql = "SELECT detail FROM decision WHERE conversation = ? ORDER BY number";
@@ -253,7 +265,8 @@ fn tail(row: &Row<'_>) -> Result<Tail, StoreError> {
     })
 }
 
-fn message(row: &Row<'_>, conversation: ConversationId) -> Result<Message, StoreError> {
+/// Who wrote a message, and who may read it.
+fn written_by(row: &Row<'_>) -> Result<(Sender, Visibility), StoreError> {
     let (kind, who): (String, String) = (column(row, chain::KIND)?, column(row, chain::SENDER)?);
     let sender = match kind.as_str() {
         "buyer" => {
@@ -264,6 +277,12 @@ fn message(row: &Row<'_>, conversation: ConversationId) -> Result<Message, Store
         "system" => Sender::System,
         _ => return Err(damaged("a message of nobody")),
     };
+    let visibility = if column(row, chain::NOTE)? { Visibility::Staff } else { Visibility::All };
+    Ok((sender, visibility))
+}
+
+fn message(row: &Row<'_>, conversation: ConversationId) -> Result<Message, StoreError> {
+    let (sender, visibility) = written_by(row)?;
     Ok(Message {
         conversation,
         seq: natural(row, chain::SEQ)?,
@@ -271,7 +290,7 @@ fn message(row: &Row<'_>, conversation: ConversationId) -> Result<Message, Store
         sender,
         name: column(row, chain::NAME)?,
         body: Body::from_checked(column::<Arc<str>>(row, chain::BODY)?),
-        visibility: if column(row, chain::NOTE)? { Visibility::Staff } else { Visibility::All },
+        visibility,
         client_id: column(row, chain::CLIENT_ID)?,
         at: time(row, chain::AT)?,
     })

@@ -2,6 +2,7 @@
 
 use super::{Domain, Entry};
 use crate::model::{ConversationId, Sender, Visibility};
+use crate::routing::Said;
 use crate::routing::view::Message;
 
 /// A byte of `kinds`: who wrote it, and whether it is a note.
@@ -9,18 +10,22 @@ const FROM_BUYER: u8 = 1;
 const NOTE: u8 = 2;
 const SYSTEM: u8 = 4;
 
+fn kind(sender: &Sender, visibility: Visibility) -> u8 {
+    match (sender, visibility) {
+        (Sender::Buyer(_), _) => FROM_BUYER,
+        (Sender::Agent(_), Visibility::All) => 0,
+        (Sender::Agent(_), Visibility::Staff) => NOTE,
+        (Sender::System, _) => SYSTEM,
+    }
+}
+
 impl Domain {
     pub(super) fn messaged(&mut self, message: &Message) {
         let hash = message.client_id.as_ref().map(|id| self.hash(&message.sender, id));
         let Some(entry) = self.conversations.get_mut(&message.conversation) else { return };
         let (desk, group) = (entry.desk, entry.group);
         entry.hashes.extend(hash);
-        let kind = match (&message.sender, message.visibility) {
-            (Sender::Buyer(_), _) => FROM_BUYER,
-            (Sender::Agent(_), Visibility::All) => 0,
-            (Sender::Agent(_), Visibility::Staff) => NOTE,
-            (Sender::System, _) => SYSTEM,
-        };
+        let kind = kind(&message.sender, message.visibility);
         if !entry.partial {
             entry.kinds.push(kind);
         }
@@ -82,5 +87,63 @@ impl Domain {
     pub(in crate::routing) fn may_repeat(&self, id: ConversationId, sender: &Sender, client_id: &str) -> bool {
         let hash = self.hash(sender, client_id);
         self.conversations.get(&id).is_some_and(|entry| entry.partial || entry.hashes.contains(&hash))
+    }
+
+    /// Whether there are messages of which that cannot be told.
+    pub(in crate::routing) fn is_partial(&self, id: ConversationId) -> bool {
+        self.conversations.get(&id).is_some_and(|entry| entry.partial)
+    }
+
+    /// Takes what the store has of a conversation's messages, the first ones first, unless there are others by now.
+    pub(in crate::routing) fn remember(&mut self, id: ConversationId, said: &[Said]) {
+        let hashes: Vec<_> = said
+            .iter()
+            .filter_map(|said| said.client_id.as_ref().map(|client_id| self.hash(&said.sender, client_id)))
+            .collect();
+        let Some(entry) = self.conversations.get_mut(&id).filter(|entry| entry.partial) else { return };
+        if entry.conversation.tail.last_seq == said.len() as u64 {
+            entry.hashes.extend(hashes);
+            entry.kinds = said.iter().map(|said| kind(&said.sender, said.visibility)).collect();
+            entry.partial = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::directory::Directory;
+    use crate::journal::conformance::{buyer, conversation};
+    use crate::model::{AccountId, ConversationId, Sender, Timestamp, Visibility};
+    use crate::routing::{Recovered, Said, Settings, Table, Tail};
+
+    const SHOP: &str = "[[account]]\nid = \"lin\"\nplatform = \"douyin\"\nkind = \"certified_enterprise\"\n\
+        certified_until = 2099-12-31\n[[seller]]\nid = \"tea\"\nname = \"Tea\"\naccount = \"lin\"\nshop = \"s\"\n\
+        licence_name = \"Tea\"\ndefault_group = \"presale\"\n[[seller.group]]\nid = \"presale\"\n";
+
+    #[test]
+    fn what_was_said_before_a_start_is_known_again_once_all_of_it_has_been_read() {
+        let id = ConversationId(1);
+        let mut open = conversation(1, "b");
+        open.tail = Tail { last_seq: 2, ..Tail::default() };
+        let recovered = Recovered { conversations: vec![open], ..Recovered::default() };
+        let directory = Arc::new(Directory::from_toml(SHOP, Timestamp::ZERO).unwrap());
+        let table = Table::new(directory, Settings::default(), recovered, Timestamp::ZERO, || {});
+        let (ann, mei) = (Sender::Buyer(buyer("b")), Sender::Agent(AccountId::from("mei")));
+        let said = [(&ann, "one"), (&mei, "two")].map(|(sender, client_id)| Said {
+            sender: sender.clone(),
+            visibility: Visibility::All,
+            client_id: Some(client_id.into()),
+        });
+        let may_repeat = |sender, client_id| table.may_repeat(id, sender, client_id);
+
+        table.remember(id, &said[..1]);
+        assert!(table.is_partial(id) && may_repeat(&ann, "three"), "another one has come meanwhile");
+        table.remember(id, &said);
+
+        assert!(!table.is_partial(id));
+        assert!(may_repeat(&ann, "one") && may_repeat(&mei, "two"));
+        assert!(!may_repeat(&ann, "two") && !may_repeat(&ann, "three"));
     }
 }
