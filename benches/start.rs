@@ -31,7 +31,6 @@ certified_until = 2099-12-31
 [[sub_account]]
 id = "mei"
 kind = "staff"
-capacity = 20000
 
 [[seller]]
 id = "tea"
