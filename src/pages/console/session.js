@@ -118,17 +118,26 @@ export class Session {
   }
 
   /** Brings a record's thread up to what the server has. */
-  #catchUp(record, lastSeq) {
+  async #catchUp(record, lastSeq) {
     if (record.thread.loaded && lastSeq !== undefined && lastSeq <= record.thread.last) return;
     const quiet = record.id !== this.store.selected;
     record.preview = "loading";
-    catchUp(record.thread, record.id, quiet ? this.readQuietly : this.call, lastSeq)
+    await catchUp(record.thread, record.id, quiet ? this.readQuietly : this.call, lastSeq)
       .then(() => (record.preview = "ready"))
       .catch(() => (record.preview = "idle"))
       .finally(() => {
         this.store.changed(record);
         if (record.id === this.store.selected) this.markRead(record);
       });
+  }
+
+  /** Events do not say how much is unread: it is counted in what was read, or asked for where that is not all. */
+  async #countUnread(record) {
+    const { count, complete } = record.thread.unanswered();
+    if (complete) record.unread = count;
+    else await this.readQuietly("conversation.get", { conversation: record.id }).then((one) => this.store.keep(one), () => {});
+    if (this.#looksAt(record)) this.markRead(record);
+    else this.store.changed(record);
   }
 
   takeMessage(message) {
@@ -267,8 +276,8 @@ export class Session {
     record.passedNote = note ?? null;
     record.overdue = null;
     if (isMine(store, record) && !before) {
-      if (record.id !== store.selected) record.unread = Math.max(record.unread, 1);
-      this.#catchUp(record, conversation.last_seq);
+      record.unread = Math.max(record.unread, 1);
+      this.#catchUp(record, conversation.last_seq).then(() => this.#countUnread(record));
       this.alerts.assigned(record, cause);
     }
     this.#refreshLists();

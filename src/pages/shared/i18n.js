@@ -72,6 +72,13 @@ export function fullTime(at) {
   return format("full", { dateStyle: "medium", timeStyle: "medium" }).format(new Date(at));
 }
 
+/** The time of today to the second; of anything before the day with it. */
+export function momentOf(at) {
+  const date = new Date(at);
+  const time = format("seconds", { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(date);
+  return midnight(date) === midnight(new Date()) ? time : `${shortTime(at)} ${time}`;
+}
+
 /** The time of today, the day of anything before. */
 export function shortTime(at) {
   const date = new Date(at);

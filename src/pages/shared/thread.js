@@ -80,6 +80,17 @@ export class Thread {
     return oldest;
   }
 
+  /** How many messages at the end nobody has answered, and whether there may be more before what the page has. */
+  unanswered() {
+    let count = 0;
+    for (let index = this.messages.length - 1; index >= 0; index -= 1) {
+      const message = this.messages[index];
+      if (message.from.kind === "agent" && message.visibility !== "staff") return { count, complete: true };
+      if (message.from.kind === "buyer") count += 1;
+    }
+    return { count, complete: !this.hasOlder };
+  }
+
   /** The last message that somebody wrote, notes included, or null. */
   lastSpoken() {
     for (let index = this.messages.length - 1; index >= 0; index -= 1) {

@@ -155,6 +155,7 @@ export function composer(app) {
     grow();
   };
 
+  const about = () => ({ buyer: record.conversation.buyer?.name ?? "", me: store.identity?.name ?? "" });
   const drawQuick = (query) => {
     found = matching(query);
     index = Math.min(index, Math.max(0, found.length - 1));
@@ -170,7 +171,7 @@ export function composer(app) {
             on: { pointerdown: (event) => (event.preventDefault(), choose(at)) },
           },
           h("strong", { dir: "auto" }, reply.name),
-          h("span", { dir: "auto" }, reply.text),
+          h("span", { dir: "auto" }, filled(reply.text, about())),
         ),
       ),
       found.length === 0 && h("div.quick-none.muted", {}, t("quick.none")),
@@ -194,7 +195,7 @@ export function composer(app) {
   const choose = (at) => {
     const reply = found[at];
     if (!reply) return;
-    area.value = filled(reply.text, { buyer: record.conversation.buyer?.name ?? "", me: store.identity?.name ?? "" });
+    area.value = filled(reply.text, about());
     closeQuick();
     input();
     area.focus();

@@ -2,7 +2,7 @@
 
 import { fill, h, show } from "../../shared/dom.js";
 import { icon } from "../../shared/icons.js";
-import { fullTime, shortTime, t, word } from "../../shared/i18n.js";
+import { fullTime, momentOf, shortTime, t, word } from "../../shared/i18n.js";
 import { openDialog } from "../../shared/dialog.js";
 import { messageLog } from "../../shared/log.js";
 import { Thread, catchUp, readOlder } from "../../shared/thread.js";
@@ -36,7 +36,7 @@ export function detailsPane(app) {
   const draw = () => {
     const record = store.record(store.selected);
     if (!record) return fill(body);
-    const key = `${record.id}:${record.conversation.rev}:${record.conversation.state}:${record.buyer?.online}:${record.cause}:${record.earlier?.length}:${JSON.stringify(record.conversation.rating ?? null)}:${store.desks.size}`;
+    const key = `${record.id}:${record.conversation.rev}:${record.conversation.state}:${record.buyer?.online}:${record.cause}:${record.earlier?.length}:${JSON.stringify(record.conversation.rating ?? null)}:${store.desks.size}:${record.why?.of}`;
     if (key === drawn) return;
     drawn = key;
     fill(
@@ -48,9 +48,9 @@ export function detailsPane(app) {
       whySection(record, app),
       earlierSection(record, app),
     );
-    readEarlier(record, app).then(
-      (fresh) => fresh && store.record(store.selected) === record && ((drawn = ""), draw()),
-    );
+    const again = (fresh) => fresh && store.record(store.selected) === record && ((drawn = ""), draw());
+    readEarlier(record, app).then(again);
+    readWhy(record, app).then(again);
   };
   const select = () => {
     if (shown !== store.selected) {
@@ -107,9 +107,9 @@ function facts(record, { store }) {
     ["details.group", store.groupName(conversation.seller, conversation.group)],
     ["details.entry", conversation.entry],
     ["details.priority", conversation.priority > 0 && String(conversation.priority)],
-    ["details.started", conversation.started_at && fullTime(conversation.started_at)],
-    ["details.assigned", conversation.assigned_at && fullTime(conversation.assigned_at)],
-    ["details.closed", conversation.closed_at && fullTime(conversation.closed_at)],
+    ["details.started", moment(conversation.started_at)],
+    ["details.assigned", moment(conversation.assigned_at)],
+    ["details.closed", moment(conversation.closed_at)],
     ["details.reason", conversation.reason && word("left", conversation.reason)],
     ["details.rating", conversation.rating && ratingText(conversation.rating)],
   ];
@@ -123,6 +123,10 @@ function facts(record, { store }) {
         .map(([label, value]) => [h("dt", {}, t(label)), h("dd", { dir: "auto" }, value)]),
     ),
   );
+}
+
+function moment(at) {
+  return at && h("time", { datetime: at, title: fullTime(at) }, momentOf(at));
 }
 
 function ratingText(rating) {
@@ -151,12 +155,18 @@ function section(label, ...content) {
 }
 
 function whySection(record, app) {
+  const { seller } = record.conversation;
   const mine = isMine(app.store, record);
-  const explains = app.store.may(record.conversation.seller, "routing.explain");
-  if (!record.cause && !explains) return null;
+  const explains = app.store.may(seller, "routing.explain");
+  const decision = record.why?.decision;
+  const cause = decision?.cause ?? record.cause;
+  if (!cause && !explains) return null;
+  const binding = decision?.bindings?.find((one) => one.matched)?.binding;
+  const via = decision?.chosen?.group && app.store.groupName(seller, decision.chosen.group);
   return section(
     mine ? "details.why_mine" : "details.why",
-    record.cause && h("p", {}, word("cause_text", record.cause)),
+    cause && h("p", {}, mine ? word("cause_text", cause) : word("cause", cause)),
+    decision && h("p.muted", {}, binding ? t("details.why_binding", { binding, group: via }) : t("details.why_default", { group: via })),
     explains &&
       h(
         "button.button.small",
@@ -165,6 +175,22 @@ function whySection(record, app) {
         t("details.decisions"),
       ),
   );
+}
+
+/** The last decision about a conversation, for who may look into them; read again when it is somebody else's. */
+async function readWhy(record, { store, session }) {
+  const { id, seller, state, agent } = record.conversation;
+  const of = `${state}:${agent?.id}`;
+  if (record.why?.of === of || !store.may(seller, "routing.explain") || store.connection.state !== "open") return false;
+  record.why = { of, decision: null };
+  try {
+    const { decisions } = await session.call("routing.explain", { conversation: id }, { background: true });
+    record.why = { of, decision: decisions[decisions.length - 1] ?? null };
+  } catch (error) {
+    // A refusal stands; what the line cost is asked again.
+    if (error.kind === "disconnected") record.why = undefined;
+  }
+  return Boolean(record.why?.decision);
 }
 
 /** Earlier conversations of the same buyer; readable while one of them is held. */

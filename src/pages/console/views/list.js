@@ -200,6 +200,8 @@ function matches(record, query, store) {
 
 function emptyList(state, store, tabs) {
   if (state.query) return emptyState("search", t("list.none_found"));
+  // Above it somebody is offered: that nobody waits would not be true.
+  if (state.tab === "mine" && store.offers().length > 0) return null;
   if (store.connection.state !== "open" || tabs.loading(state.tab)) return h("p.muted.centered", {}, t("loading"));
   const text =
     state.tab === "mine" && store.status !== "online" ? t("list.empty_mine_away") : t(`list.empty_${state.tab}_text`);

@@ -102,7 +102,7 @@ function railElement(app) {
       const count =
         name === "chat" ? store.mine().filter((record) => record.unread > 0).length + store.offers().length : 0;
       show(badge, count > 0);
-      setText(badge, count);
+      setText(badge, count > 99 ? "99+" : count);
     }
   };
   update();

@@ -5,6 +5,9 @@ import { openMenu } from "../../shared/dialog.js";
 import { icon } from "../../shared/icons.js";
 import { t } from "../../shared/i18n.js";
 
+/** A flag or a family is one sign to its reader, however many letters it is made of. */
+const GRAPHEMES = new Intl.Segmenter();
+
 export const STATUSES = ["online", "away", "offline"];
 
 export function statusBar(app) {
@@ -73,8 +76,8 @@ export function statusMark(status) {
 }
 
 export function avatar(name, id, size = "") {
-  const letters = [...(name || "?").trim()];
-  const initial = (letters[0] ?? "?").toUpperCase();
+  const first = GRAPHEMES.segment((name || "?").trim())[Symbol.iterator]().next().value;
+  const initial = (first?.segment ?? "?").toUpperCase();
   let hash = 7;
   for (const character of id ?? "") hash = (hash * 31 + character.codePointAt(0)) % 360;
   return h(

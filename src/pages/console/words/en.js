@@ -159,6 +159,8 @@ export const english = {
   "details.context": "Context",
   "details.why_mine": "Why is this mine",
   "details.why": "Why is it there",
+  "details.why_binding": ({ binding, group }) => `Binding “${binding}”${group ? ` → ${group}` : ""}`,
+  "details.why_default": ({ group }) => `No binding matched${group ? `; the group is ${group}` : ""}`,
   "details.decisions": "See the decisions",
   "details.earlier": "Earlier conversations",
   "details.earlier_title": ({ when }) => `Conversation of ${when}`,

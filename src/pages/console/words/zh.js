@@ -156,6 +156,8 @@ export const chinese = {
   "details.context": "来访信息",
   "details.why_mine": "为什么分给我",
   "details.why": "为什么在那里",
+  "details.why_binding": ({ binding, group }) => `绑定“${binding}”${group ? ` → ${group}` : ""}`,
+  "details.why_default": ({ group }) => `没有匹配的绑定${group ? `，归入${group}` : ""}`,
   "details.decisions": "查看决策",
   "details.earlier": "历史会话",
   "details.earlier_title": ({ when }) => `${when} 的会话`,
