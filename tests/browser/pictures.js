@@ -296,6 +296,35 @@ for (const [name, options] of [
   await page.waitForTimeout(900);
   await picture(page, `console-${name}-desk`);
 }
+const stress = await crowd();
+const HARD = [
+  ["Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenhaftschaferswessen", "W".repeat(300), { product: "p".repeat(200), region: "地".repeat(80) }],
+  ["一个特别特别长的中文名字后面还有公司名称杭州市西湖区龙井路茶叶进出口有限公司", "请问这款茶叶能不能开具增值税专用发票并且寄送到杭州市西湖区龙井路一百零八号三单元".repeat(4), {}],
+  ["حسن عبد الرحمن", "هل يمكنني تغيير عنوان التسليم للطلب رقم 88120101 قبل يوم الخميس؟", { product: "شاي-أخضر" }],
+  ["👩‍👩‍👧‍👦🍵🇨🇳 Émilie", "🎉🎉🎉", { source: "live" }],
+];
+for (const [name, text, context] of HARD) await starts(stress, name, text, { ...context, order_stage: "refunding" }, { level: ["gold", "钻石会员".repeat(12)] });
+for (let n = 0; n < 105; n += 1) await writes(stress, HARD[1][0], { type: "text", text: `第 ${n} 行 🍵` });
+const busy = await agent("bo");
+await busy.getByRole("button", { name: "Go online" }).click();
+for (const [name] of HARD) {
+  await busy.getByRole("option", { name: name.slice(0, 12) }).waitFor({ timeout: 4000 }).catch(() => console.log("not with bo:", name));
+}
+await picture(busy, "stress-list");
+for (const [n, [name]] of HARD.entries()) {
+  const row = busy.getByRole("option", { name: name.slice(0, 12) });
+  if ((await row.count()) === 0) continue;
+  await row.click();
+  await picture(busy, `stress-thread-${n}`);
+}
+await busy.setViewportSize({ width: 1280, height: 720 });
+await busy.getByRole("button", { name: "Transfer" }).click();
+await busy.locator(".target-detail").first().waitFor();
+await picture(busy, "small-transfer");
+await busy.keyboard.press("Escape");
+await busy.setViewportSize({ width: 390, height: 844 });
+await picture(busy, "stress-phone");
+
 const chinese = await agent("wen", { locale: "zh-CN" });
 await chinese.getByRole("option").first().click();
 await picture(chinese, "console-zh");

@@ -3,6 +3,7 @@
 import { expect, say, until } from "../people.js";
 
 const NAME = `<b onclick="document.title='taken'">Eve</b>`;
+const MARKUP = `<img src=x onerror="document.title='taken'">`;
 const TEXTS = [
   `<img src=x onerror="document.title='taken'"><script>document.title='taken'</script>`,
   "javascript:alert(1) https://user:secret@evil.example/ data:text/html,<script>alert(1)</script>",
@@ -109,6 +110,29 @@ export function day(world) {
       await eve.getByRole("button", { name: "End the conversation" }).click();
     },
 
+    "what a hostile buyer brings along is text as well": async () => {
+      const outside = await world.crowd();
+      const token = daemon.sign({ role: "buyer", sub: "mal", name: `${NAME} ${"x".repeat(100)}`, attrs: { [NAME]: [NAME, NAME] } });
+      const refused = await outside.evaluate(startHostile, { token, markup: MARKUP });
+      expect(refused.join() === "invalid_params,invalid_params", `an address of scripts was taken: ${refused}`);
+      await mei.keyboard.press("Escape");
+      await mei.getByPlaceholder("Find").fill("onerror");
+      await mei.getByRole("option", { name: /Eve/ }).click();
+      await mei.getByPlaceholder("Find").fill("");
+      for (const text of [`a product ${MARKUP}`, `an order ${MARKUP}`, `a file ${MARKUP}`])
+        await mei.locator(".card strong", { hasText: text }).waitFor();
+      await mei.locator(".details-pane dd", { hasText: MARKUP }).first().waitFor();
+      await mei.getByRole("button", { name: "Note", exact: true }).click();
+      await say(mei, `a note ${MARKUP}`);
+      await mei.getByRole("button", { name: "Transfer" }).click();
+      await mei.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+      const made = await mei.locator(".app img[src=x], .app script, .app b, [onerror], [onclick]").count();
+      expect(made === 0, "markup was made");
+      expect((await mei.locator('.log a:not([rel~="noopener"])').count()) === 0, "a link keeps its opener");
+      expect(!(await mei.title()).includes("taken"), "a script ran");
+      await outside.evaluate(() => window.leaveHostile());
+    },
+
     "a transfer with a note": async () => {
       bo = world.bo = await agent("bo");
       await bo.getByRole("button", { name: "Go online" }).click();
@@ -212,4 +236,26 @@ async function sendCard(page, kind, fields) {
   await page.getByRole("menuitem", { name: kind }).click();
   for (const [label, value] of Object.entries(fields)) await page.getByRole("dialog").getByLabel(label).fill(value);
   await page.getByRole("dialog").getByRole("button", { name: "Send" }).click();
+}
+
+/** Runs outside: a conversation with markup in everything that it brings along. Gives why dangerous addresses were refused. */
+async function startHostile({ token, markup }) {
+  const session = await window.openSession(token);
+  const { conversation } = await session.call("conversation.start", {
+    shop: "shop-881",
+    context: { product: markup, [markup]: markup },
+  });
+  const send = (body) =>
+    session.call("message.send", { conversation: conversation.id, client_id: crypto.randomUUID(), body });
+  const url = `https://evil.example/"onmouseover="document.title='taken'`;
+  await send({ type: "text", text: "onerror" });
+  await send({ type: "product", id: markup, title: `a product ${markup}`, price: markup, url });
+  await send({ type: "order", id: markup, title: `an order ${markup}`, price: markup, url });
+  await send({ type: "file", name: `a file ${markup}`, url });
+  window.leaveHostile = () => session.call("conversation.close", { conversation: conversation.id });
+  const kindOf = (body) => send(body).then(() => "taken", (error) => JSON.parse(error.message.slice(error.message.indexOf("{"))).kind);
+  return [
+    await kindOf({ type: "image", url: "javascript:document.title='taken'" }),
+    await kindOf({ type: "product", id: "1", url: "data:text/html,<script>1</script>" }),
+  ];
 }
