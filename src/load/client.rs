@@ -120,8 +120,12 @@ impl Client {
     /// Reads what was told while nobody listened, and sends again what may not have arrived.
     async fn catch_up(&mut self, opened: &Opened) -> Result<(), WireError> {
         for conversation in &opened.conversations {
-            let Some(thread) = self.threads.get_mut(&conversation.id) else { continue };
-            thread.open(conversation.last_seq);
+            // A buyer may have lost the answer to what began it; who holds it only now begins behind what is shown.
+            let is_known = self.threads.contains_key(&conversation.id);
+            if !is_known && self.status.is_some() {
+                continue;
+            }
+            self.thread(conversation.id).open(conversation.last_seq);
             while let Some(missing) = self.threads.get(&conversation.id).and_then(|t| t.missing(conversation.last_seq))
             {
                 let read = self.history(conversation.id, missing - 1, |_| {}).await?;
@@ -130,11 +134,12 @@ impl Client {
                 }
             }
         }
-        for (asked, due) in std::mem::take(&mut self.unsure) {
-            self.under_way(-1);
+        while let Some((asked, due)) = self.unsure.first().copied() {
             if let Asked::Send { conversation, number } = asked {
                 self.send_numbered(conversation, number, due).await?;
             }
+            self.unsure.remove(0);
+            self.under_way(-1);
         }
         self.flush().await
     }
