@@ -1,11 +1,14 @@
 //! A daemon on one thread without a listener, and plain clients on another: what it takes to relay a message can be
 //! counted where the daemon runs, and nothing else is in the way.
 
-use std::io::{Read, Write};
+use std::io::{Read, Result, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use fenliu::auth::{Claims, Keys, Role};
@@ -15,7 +18,39 @@ use fenliu::lifecycle::Lifecycle;
 use fenliu::load::{World, world};
 use fenliu::model::Timestamp;
 use fenliu::{daemon, session};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
+
+/// How often sessions have read from their sockets or written to them.
+pub static CALLS: AtomicU64 = AtomicU64::new(0);
+
+/// A socket whose system calls are counted: each that does something is one.
+struct Counted(tokio::net::UnixStream);
+
+impl AsyncRead for Counted {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        counted(Pin::new(&mut self.0).poll_read(context, buffer))
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        counted(Pin::new(&mut self.0).poll_write(context, bytes))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}
+
+fn counted<T>(polled: Poll<T>) -> Poll<T> {
+    CALLS.fetch_add(u64::from(polled.is_ready()), Ordering::Relaxed);
+    polled
+}
 
 /// A daemon.
 pub struct Relay {
@@ -57,7 +92,7 @@ impl Relay {
                     let stream = tokio::net::UnixStream::from_std(stream).unwrap();
                     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
                     let site = Arc::clone(&site);
-                    tokio::spawn(async move { session::run(site, stream, &[], ip, None).await });
+                    tokio::spawn(async move { session::run(site, Counted(stream), &[], ip, None).await });
                 }
             });
         });
