@@ -16,9 +16,9 @@ use fenliu::config::settings::StoreKind;
 use relay::{Relay, message};
 
 /// The most for one message, of which what is kept of it (its body, its id, its places in the store) is a part.
-const ALLOCATIONS_MAX: f64 = 15.0;
+const ALLOCATIONS_MAX: f64 = 16.0;
 /// The most that a session holds which has been opened and is silent.
-const SESSION_BYTES_MAX: i64 = 10 * 1024;
+const SESSION_BYTES_MAX: i64 = 13 * 512;
 const MESSAGES: usize = 2000;
 /// Sessions that are opened before and while it is looked.
 const SESSIONS: u32 = 256;
