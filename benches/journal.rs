@@ -5,6 +5,8 @@
 //! `cargo bench --bench journal -- [SECONDS]`, of each round; the directory is made where `TMPDIR` says, which should be
 //! a real disk.
 
+#[path = "support/goal.rs"]
+mod goal;
 mod support;
 
 use std::fs::File;
@@ -19,6 +21,7 @@ use fenliu::journal::{
 };
 use fenliu::model::{Body, ConversationId, Sender, Timestamp, Visibility};
 use fenliu::routing::{Batch, Event, Message, Row, Tail};
+use goal::{Goal, goal};
 use support::conversation;
 
 const WRITERS: [u32; 4] = [1, 16, 256, 1024];
@@ -179,6 +182,13 @@ impl Measured {
             time(|figures| figures.median),
             time(|figures| figures.late),
         );
+        match (self.name, writers) {
+            ("sqlite full", 1) => goal("journal, time to an ack, 1 writer ÷ bare file", wait, Goal::AtMost(2.0, 1.4)),
+            ("sqlite full", 1024) => {
+                goal("journal, records a second, 1,024 writers ÷ bare file", rate, Goal::AtLeast(0.35, 0.9));
+            }
+            _ => {}
+        }
     }
 }
 

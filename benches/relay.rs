@@ -3,18 +3,24 @@
 //! keeps nothing, in the same run. 40 agents with 10 buyers each; a window is how many each buyer sends at once.
 //!
 //! `cargo bench --bench relay -- [SECONDS]`; the store is made where `TMPDIR` says, which should be a real disk.
+//! `-- count bare|memory|sqlite ROUNDS` relays so many rounds of 400 messages and measures nothing: for whoever counts.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on ends")]
 
+#[path = "support/goal.rs"]
+mod goal;
 #[path = "../tests/support/relay.rs"]
+#[allow(dead_code, reason = "tests use the rest")]
 mod relay;
 
 use std::collections::HashMap;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fenliu::config::settings::StoreKind;
 use futures::{SinkExt, StreamExt};
+use goal::{Goal, goal};
 use relay::{Line, Relay, message};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -28,6 +34,11 @@ const CHATS: u32 = 10;
 const WINDOWS: [usize; 2] = [1, 8];
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "count") {
+        let rounds = arguments[at + 2].parse().unwrap();
+        return count(&arguments[at + 1], rounds);
+    }
     // Cargo adds `--bench`, a test run nothing that is a number.
     let seconds = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(2.0);
     let time = Duration::from_secs_f64(seconds);
@@ -35,17 +46,39 @@ fn main() {
     println!("{:<28} {:>12} {:>9} {:>12} {:>9}", "", "window 1", "÷ bare", "window 8", "÷ bare");
     let bare = measure(&bare(), time);
     row("bare tokio-tungstenite", bare, bare);
-    for (name, store) in [("memory", StoreKind::Memory), ("sqlite, full durability", StoreKind::Sqlite)] {
-        let data = tempfile::tempdir().unwrap();
-        let daemon = Relay::start(store, data.path(), AGENTS, CHATS, || {});
-        let agents = (0..AGENTS).map(|number| daemon.agent(number)).collect();
-        let buyers = (0..AGENTS * CHATS as usize).map(|number| {
-            let mut buyer = daemon.buyer(number);
-            let conversation = buyer.start();
-            (buyer, conversation)
-        });
-        row(name, measure(&Mutex::new((agents, buyers.collect())), time), bare);
-    }
+    let data = tempfile::tempdir().unwrap();
+    let [memory, durable] =
+        [StoreKind::Memory, StoreKind::Sqlite].map(|store| measure(&ours(store, data.path()), time));
+    row("memory", memory, bare);
+    row("sqlite, full durability", durable, bare);
+    println!();
+    goal("relay, memory ÷ bare tokio-tungstenite", memory[0] / bare[0], Goal::AtLeast(0.8, 1.2));
+    goal("relay, durable ÷ memory", durable[0] / memory[0], Goal::AtLeast(0.55, 0.8));
+}
+
+/// Relays so many rounds.
+fn count(what: &str, rounds: usize) {
+    let data = tempfile::tempdir().unwrap();
+    let everybody = match what {
+        "bare" => bare(),
+        "memory" => ours(StoreKind::Memory, data.path()),
+        _ => ours(StoreKind::Sqlite, data.path()),
+    };
+    let (agents, buyers) = &mut *everybody.lock().unwrap();
+    let mut number = 0;
+    (0..rounds).for_each(|_| round(agents, buyers, 1, &mut number));
+}
+
+/// A daemon with everybody in conversation.
+fn ours(store: StoreKind, data: &Path) -> Everybody {
+    let daemon = Relay::start(store, data, AGENTS, CHATS, || {});
+    let agents = (0..AGENTS).map(|number| daemon.agent(number)).collect();
+    let buyers = (0..AGENTS * CHATS as usize).map(|number| {
+        let mut buyer = daemon.buyer(number);
+        let conversation = buyer.start();
+        (buyer, conversation)
+    });
+    Mutex::new((agents, buyers.collect()))
 }
 
 fn row(name: &str, figures: [f64; 2], bare: [f64; 2]) {
