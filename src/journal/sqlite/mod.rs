@@ -327,3 +327,5 @@ fn doing(error: &rusqlite::Error) -> &'static str {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod torn;

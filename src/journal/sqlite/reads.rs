@@ -21,11 +21,17 @@ pub(super) const CONVERSATION: &str =
     t.read_by_buyer, t.read_by_staff, t.unread_by_buyer, t.unread_by_staff
     FROM conversation c JOIN tail t ON t.conversation = c.number";
 
+const AGENTS: &str = "SELECT * FROM agent ORDER BY account";
+const GROUPS: &str = "SELECT * FROM rotation ORDER BY seller, team";
+
+fn open_conversations() -> String {
+    format!("{CONVERSATION} WHERE c.state <> 'closed' ORDER BY c.number")
+}
+
 pub(super) fn recovered(connection: &Connection) -> Result<Recovered, StoreError> {
-    let sql = format!("{CONVERSATION} WHERE c.state <> 'closed' ORDER BY c.number");
-    let conversations = all(connection, &sql, &[], conversation)?;
-    let agents = all(connection, "SELECT * FROM agent ORDER BY account", &[], agent)?;
-    let groups = all(connection, "SELECT * FROM rotation ORDER BY seller, team", &[], group)?;
+    let conversations = all(connection, &open_conversations(), &[], conversation)?;
+    let agents = all(connection, AGENTS, &[], agent)?;
+    let groups = all(connection, GROUPS, &[], group)?;
     let last_time: i64 =
         connection.query_row("SELECT last_time FROM progress", [], |row| row.get(0)).map_err(failed)?;
     let sql = "SELECT detail FROM accepted ORDER BY generation DESC LIMIT 1";
@@ -354,3 +360,6 @@ fn maybe_time(row: &Row<'_>, at: usize) -> Result<Option<Timestamp>, StoreError>
 pub(super) fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
