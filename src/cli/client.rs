@@ -95,6 +95,9 @@ pub(super) enum Failure {
     /// The configuration that it was to load is invalid.
     #[error("the configuration is invalid")]
     Invalid(Value),
+    /// Whoever waited for it does no longer.
+    #[error("interrupted")]
+    Interrupted,
 }
 
 /// A client.

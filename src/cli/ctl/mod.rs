@@ -13,6 +13,7 @@ use clap::Subcommand;
 use http_body_util::BodyExt;
 use hyper::Method;
 use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::INVALID;
 use super::client::{Client, Failure, Target, UNREACHABLE, encoded};
@@ -20,6 +21,8 @@ use super::output::{Format, Globals, print};
 
 /// How often it is looked whether a daemon has gone.
 const LOOK: Duration = Duration::from_millis(100);
+/// The exit code of what was interrupted.
+const INTERRUPTED: u8 = 130;
 
 /// What `fenliu ctl` is told.
 #[derive(Debug, clap::Args)]
@@ -129,6 +132,7 @@ pub(super) fn run(args: &Args, globals: &Globals) -> anyhow::Result<ExitCode> {
             }
             Ok(ExitCode::from(INVALID))
         }
+        Failure::Interrupted => Ok(ExitCode::from(INTERRUPTED)),
         failure => {
             eprintln!("fenliu: {failure}");
             let unreachable = matches!(failure, Failure::Unreachable(..));
@@ -149,7 +153,13 @@ async fn carry_out(client: &Client, what: &What, format: Format) -> anyhow::Resu
             client.read(&format!("/connections?limit={limit}&offset={offset}")).await?
         }
         What::Audit { after, limit } => client.read(&format!("/audit?after={after}&limit={limit}")).await?,
-        What::Reload { dry_run } => client.act(if *dry_run { "/reload?dry_run=1" } else { "/reload" }, None).await?,
+        What::Reload { dry_run } => {
+            let reloaded = client.act(if *dry_run { "/reload?dry_run=1" } else { "/reload" }, None).await?;
+            match format {
+                Format::Json => reloaded,
+                Format::Text => return Ok(print(show::reload(&reloaded).as_bytes())?),
+            }
+        }
         What::Backup => client.act("/backup", None).await?,
         What::Erase { buyer, within } => {
             let within = within.as_ref().map(|within| format!("&within={}", encoded(within))).unwrap_or_default();
@@ -193,9 +203,27 @@ async fn drain(client: &Client, deadline: Option<u32>, wait: bool, format: Forma
     }
 }
 
+/// The other screen of the terminal: what was there before is there again behind it.
+struct Screen;
+
+impl Screen {
+    fn enter() -> io::Result<Self> {
+        print(b"\x1b[?1049h\x1b[?25l")?;
+        Ok(Self)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = print(b"\x1b[?25h\x1b[?1049l");
+    }
+}
+
 /// On a terminal the screen is drawn anew each time; elsewhere one look follows another.
 async fn watch(client: &Client, interval: Duration, format: Format) -> anyhow::Result<()> {
     let is_live = format == Format::Text && io::stdout().is_terminal();
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    let _screen = is_live.then(Screen::enter).transpose()?;
     let (mut before, mut looked) = (None, Instant::now());
     loop {
         let now = client.read("/stats").await?;
@@ -203,11 +231,19 @@ async fn watch(client: &Client, interval: Duration, format: Format) -> anyhow::R
         looked = Instant::now();
         let text = match format {
             Format::Json => format!("{now}\n"),
-            Format::Text if is_live => format!("\x1b[H\x1b[2J{}", top::screen(&now, before.as_ref(), passed)),
-            Format::Text => format!("{}\n", top::screen(&now, before.as_ref(), passed)),
+            Format::Text if is_live => {
+                let height = terminal_size::terminal_size().map_or(usize::MAX, |(_, height)| height.0.into());
+                let screen = top::screen(&now, before.as_ref(), passed, height);
+                // Each line over the one that stands there: nothing flickers.
+                format!("\x1b[H{}\x1b[J", screen.trim_end().replace('\n', "\x1b[K\r\n") + "\x1b[K")
+            }
+            Format::Text => format!("{}\n", top::screen(&now, before.as_ref(), passed, usize::MAX)),
         };
         print(text.as_bytes())?;
         before = Some(now);
-        tokio::time::sleep(interval).await;
+        tokio::select! {
+            () = tokio::time::sleep(interval) => {}
+            _ = interrupts.recv() => return Err(Failure::Interrupted.into()),
+        }
     }
 }

@@ -58,9 +58,12 @@ fn shown(event: &Value) -> String {
         match name.as_str() {
             "conversation" | "prev" | "client_id" | "at" => {}
             "from" => say(&mut line, name, value.get("id").unwrap_or(&value["kind"])),
-            "body" => say(&mut line, "body", value.get("text").unwrap_or(&value["type"])),
+            "body" => {}
             _ => say(&mut line, name, value),
         }
+    }
+    if let Some(body) = params.get("body") {
+        say(&mut line, "body", body.get("text").unwrap_or(&body["type"]));
     }
     line.truncate(line.trim_end().len());
     line.push('\n');
@@ -93,7 +96,7 @@ mod tests {
             words(&assigned),
             "conversation.assigned c1 state active group presale agent mei buyer ann cause start"
         );
-        assert_eq!(words(&message), "message.new c1 body a\u{fffd}b from ann seq 2");
+        assert_eq!(words(&message), "message.new c1 from ann seq 2 body a\u{fffd}b");
         assert_eq!(
             words(&json!({"method": "session.draining", "params": {"reconnect_after_ms": 1000}})),
             "session.draining reconnect_after_ms 1000"
