@@ -198,6 +198,6 @@ mod tests {
 
         assert_eq!(faults.len(), 1);
         assert!(faults[0].file.ends_with("b.toml"));
-        assert_eq!(faults[0].expected.as_deref(), Some("at most 64 MiB in all files"));
+        assert_eq!(faults[0].expected.as_deref(), Some("at most 40 MiB in all files"));
     }
 }

@@ -17,7 +17,7 @@ use crate::model::{AccountId, EntryId, GroupId, RoleId, SellerId, Timestamp};
 use crate::policy::Scope;
 
 /// The largest configuration, in bytes of all its files.
-pub const BYTES_MAX: usize = 64 * 1024 * 1024;
+pub const BYTES_MAX: usize = 40 * 1024 * 1024;
 
 /// How long before its end a certification is warned of.
 const WARNING_DAYS: i64 = 30;
