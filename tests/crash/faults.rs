@@ -23,6 +23,9 @@ const REFUSALS: [(&str, &str); 6] = [
     ("pwrite64,fdatasync,fsync,ftruncate,openat", "EROFS"),
 ];
 
+/// How many calls fail, one after the other: three messages make about so many.
+const CALLS: u32 = 16;
+
 /// Two people who talk.
 struct Talk {
     host: Arc<Host>,
@@ -30,6 +33,7 @@ struct Talk {
     mei: Session,
     conversation: Value,
     sent: u64,
+    refused: u64,
 }
 
 impl Talk {
@@ -43,7 +47,7 @@ impl Talk {
         let mei = host.session(Role::Staff, "mei").await;
         let mut ann = host.session(Role::Buyer, "ann").await;
         let conversation = start(&mut ann, "tea").await.unwrap().unwrap()["conversation"]["id"].clone();
-        let mut talk = Self { host, ann, mei, conversation, sent: 0 };
+        let mut talk = Self { host, ann, mei, conversation, sent: 0, refused: 0 };
         talk.goes_on().await;
         talk
     }
@@ -88,6 +92,7 @@ impl Talk {
                 Ok(taken) => break taken,
                 Err(refused) => assert_eq!(refused["data"]["kind"], "unavailable", "{refused}"),
             }
+            self.refused += 1;
             tokio::task::yield_now().await;
         };
         self.sent += 1;
@@ -133,6 +138,35 @@ async fn whatever_a_disk_refuses_everybody_stays_and_it_is_well_again_by_itself(
     talk.host.start();
     let mut ann = talk.host.session(Role::Buyer, "ann").await;
     assert_eq!(history(&mut ann, &talk.conversation).await.len() as u64, talk.sent);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whichever_call_fails_once_nothing_acknowledged_is_lost() {
+    let mut talk = Talk::begin().await;
+    let mut came_about = 0;
+
+    for number in 1..=CALLS {
+        let Some(fault) = Fault::once(talk.host.id(), "pwrite64,fdatasync,fsync,ftruncate", "EIO", number) else {
+            eprintln!("skipped: there is no strace, or it may not trace");
+            return;
+        };
+        let before = talk.refused;
+        for _ in 0..3 {
+            talk.goes_on().await;
+        }
+        fault.end();
+        came_about += u32::from(talk.refused > before);
+    }
+
+    assert!(came_about > CALLS / 2, "{came_about} of {CALLS} faults came about");
+    talk.host.kill();
+    talk.host.start();
+    let mut ann = talk.host.session(Role::Buyer, "ann").await;
+    let kept = history(&mut ann, &talk.conversation).await;
+    assert_eq!(
+        kept.iter().map(|kept| kept["seq"].as_u64().unwrap()).collect::<Vec<_>>(),
+        (1..=talk.sent).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -58,7 +58,16 @@ pub struct Fault(Strace);
 impl Fault {
     /// Begins one: the names of the calls, separated by commas, and that of the error.
     pub fn begin(process: u32, calls: &str, error: &str) -> Option<Self> {
-        let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:error={error}"));
+        Self::inject(process, calls, &format!("error={error}"))
+    }
+
+    /// Begins one that fails a single call of each thread: the first, the second and so on.
+    pub fn once(process: u32, calls: &str, error: &str, number: u32) -> Option<Self> {
+        Self::inject(process, calls, &format!("error={error}:when={number}"))
+    }
+
+    fn inject(process: u32, calls: &str, what: &str) -> Option<Self> {
+        let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:{what}"));
         Strace::attach(process, &["-e", &trace, "-e", &inject], Path::new("/dev/null")).map(Self)
     }
 
