@@ -1,5 +1,5 @@
 //! A start on a store that has much in it: how long until the daemon is ready, with 10,000 open conversations and a
-//! million stored messages beside one that has the same ones open and no history.
+//! million stored messages, beside a store that has nothing but the open ones.
 //!
 //! `cargo bench --bench start -- [MESSAGES]`; the directory is made where `TMPDIR` says.
 
@@ -104,7 +104,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     settings.server.listen = "127.0.0.1:0".parse()?;
     settings.server.admin_listen = "127.0.0.1:0".parse()?;
     settings.routing.path = directory.path().join("routing.toml");
-    let sizes = [("no history", OPEN), ("with history", (messages / EACH).max(OPEN))];
+    let sizes = [("open alone", OPEN), ("with history", (messages / EACH).max(OPEN))];
     for (name, conversations) in sizes {
         fill(&directory.path().join(name), conversations)?;
     }
