@@ -115,6 +115,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_link_that_is_swapped_under_us_is_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let within = |name: &str| directory.path().join(name);
+        for (name, text) in [("first", "one"), ("second", "two")] {
+            fs::create_dir(within(name)).unwrap();
+            fs::write(within(name).join("a.toml"), text).unwrap();
+        }
+        std::os::unix::fs::symlink("first", within("routing")).unwrap();
+        let mut watch = Watch::new(within("routing")).unwrap();
+
+        std::os::unix::fs::symlink("second", within("new")).unwrap();
+        fs::rename(within("new"), within("routing")).unwrap();
+
+        assert!(is_told(&mut watch).await);
+        fs::write(within("second").join("a.toml"), "three").unwrap();
+        assert!(is_told(&mut watch).await);
+    }
+
+    #[tokio::test]
     async fn a_directory_that_is_taken_away_and_put_back_is_watched_on() {
         let directory = tempfile::tempdir().unwrap();
         let (routing, away) = (directory.path().join("routing"), directory.path().join("away"));

@@ -253,6 +253,39 @@ async fn a_reload_over_http_is_rehearsed_applied_and_refused_as_a_whole() {
     assert_eq!(last_audited(&host)["action"], "config.reload");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_cannot_be_used_are_named_and_what_was_in_force_stays() {
+    let host = Host::start().await;
+    let mut ann = host.open(Role::Buyer, "ann").await;
+    let (routing, away) = (host.folder.path().join("routing"), host.folder.path().join("away"));
+    let file = routing.join("a.toml");
+    let refused = |named: &str, said: &str| {
+        let refused = host.admin("POST /reload");
+        let found = refused.json()["diagnostics"][0].clone();
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert!(found["file"].as_str().unwrap().ends_with(named), "{found}");
+        assert!(found["message"].as_str().unwrap().contains(said), "{found}");
+        assert_eq!(host.admin("GET /status").json()["generation"], 1);
+    };
+
+    std::fs::write(&file, &crate::host::ROUTING[..crate::host::ROUTING.len() / 2]).unwrap();
+    refused("a.toml", "");
+    std::fs::write(&file, crate::host::ROUTING).unwrap();
+    let large = std::fs::File::create(routing.join("b.toml")).unwrap();
+    large.set_len(50_000_000).unwrap();
+    refused("b.toml", "too large");
+    std::fs::remove_file(routing.join("b.toml")).unwrap();
+    std::fs::rename(&routing, &away).unwrap();
+    refused("routing", "cannot be read");
+    std::os::unix::fs::symlink("nowhere", &routing).unwrap();
+    refused("routing", "cannot be read");
+    std::fs::remove_file(&routing).unwrap();
+    std::os::unix::fs::symlink(&away, &routing).unwrap();
+
+    assert_eq!(host.admin("POST /reload").json()["changes"], json!([]));
+    ann.call("conversation.start", json!({"seller": "tea"})).await;
+}
+
 fn last_audited(host: &Host) -> Value {
     host.admin("GET /audit").json()["entries"].as_array().unwrap().last().unwrap().clone()
 }
