@@ -112,7 +112,7 @@ fn queue(page: &mut String, tried: &[Tried]) -> fmt::Result {
         ("The queue over the run", "Buyers waiting, on average, by part of the run.")
     };
     writeln!(page, "<h2>{title}</h2>\n<figure>")?;
-    plot(page, &curves, |length| format!("{length:.1}"), |at| format!("{at:.0}"))?;
+    plot(page, &curves, |length| format!("{}", (length * 100.0).round() / 100.0), |at| format!("{at:.0}"))?;
     writeln!(page, "<figcaption>{words}</figcaption></figure>")
 }
 
@@ -124,8 +124,8 @@ fn plot(
     along: impl Fn(f64) -> String,
 ) -> fmt::Result {
     let points = || curves.iter().flat_map(|curve| &curve.points);
-    let right = points().map(|(x, _)| *x).fold(1e-9, f64::max);
-    let top = points().map(|(_, y)| *y).fold(1e-9, f64::max);
+    let right = round_top(points().map(|(x, _)| *x).fold(1e-9, f64::max));
+    let top = round_top(points().map(|(_, y)| *y).fold(1e-9, f64::max));
     let x = |value: f64| LEFT + value / right * (WIDTH - LEFT - 10.0);
     let y = |value: f64| HEIGHT - BELOW - value / top * (HEIGHT - BELOW - 12.0);
     writeln!(page, "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">")?;
@@ -135,7 +135,9 @@ fn plot(
         let label = upward(value);
         writeln!(page, "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>", LEFT - 6.0, at + 4.0)?;
         let (at, label) = (x(right * f64::from(part) / 4.0), along(right * f64::from(part) / 4.0));
-        writeln!(page, "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{label}</text>", HEIGHT - 12.0)?;
+        // The last word would stand half outside.
+        let anchor = if part == 4 { "end" } else { "middle" };
+        writeln!(page, "<text x=\"{at:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{label}</text>", HEIGHT - 12.0)?;
     }
     for curve in curves {
         write!(page, "<path class=\"{}\" d=\"", curve.class)?;
@@ -145,6 +147,14 @@ fn plot(
         writeln!(page, "\"/>")?;
     }
     writeln!(page, "</svg>")
+}
+
+/// The end of an axis that has every value and whose quarters are numbers that people say.
+fn round_top(value: f64) -> f64 {
+    let quarter = value / 4.0;
+    let power = 10_f64.powf(quarter.log10().floor());
+    let steps = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0];
+    4.0 * power * steps.into_iter().find(|step| step * power >= quarter * (1.0 - 1e-9)).unwrap_or(10.0)
 }
 
 fn loads(page: &mut String, results: &Results) -> fmt::Result {
@@ -187,7 +197,16 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    use super::{escaped, round_top};
+
+    #[test]
+    fn an_axis_ends_at_a_number_that_people_say() {
+        let tops = [231.0, 24.0, 2.2, 0.41, 97.0].map(round_top);
+
+        for (top, expected) in tops.into_iter().zip([240.0, 24.0, 2.4, 0.6, 100.0]) {
+            assert!((top - expected).abs() < 1e-9, "{top} instead of {expected}");
+        }
+    }
 
     #[test]
     fn names_cannot_become_markup() {
