@@ -108,7 +108,7 @@ export function composer(app) {
     const label = note
       ? t("composer.note_hint")
       : t("composer.reply_hint", {
-          name: buyerName(record.conversation, (id) => t("buyer.unnamed", { id: id.slice(-6) })),
+          name: shortened(buyerName(record.conversation, (id) => t("buyer.unnamed", { id: id.slice(-6) }))),
         });
     setAttribute(area, "placeholder", label);
     setAttribute(area, "aria-label", label);
@@ -257,4 +257,10 @@ export function composer(app) {
     quick,
     dispose() {},
   };
+}
+
+/** A name that leaves room for the rest of the line. */
+function shortened(name) {
+  const letters = [...name];
+  return letters.length > 24 ? `${letters.slice(0, 23).join("")}…` : name;
 }
