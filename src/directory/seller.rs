@@ -158,7 +158,7 @@ pub struct Binding {
     pub otherwise: Otherwise,
     /// What a conversation that matches is worth in the queue.
     pub priority: u32,
-    /// The group whose settings a conversation bound to an agent has.
+    /// The group whose settings a conversation has that is bound to an agent or left.
     pub group: Option<GroupId>,
 }
 

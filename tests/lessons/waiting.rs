@@ -199,3 +199,19 @@ fn a_binding_that_leaves_a_message_says_so_though_somebody_is_free() {
     assert_eq!(shop.trace(id).chosen.state, State::LeftMessage);
     assert_eq!(Duration::ZERO, shop.now.since(shop.now));
 }
+
+#[test]
+fn what_a_binding_leaves_is_the_left_message_of_its_group() {
+    let binding = "[[seller.binding]]\nid = \"later\"\nwhen = { keyword = \"invoice\" }\n\
+        to = { leave_message = \"by mail\" }\ngroup = \"books\"\n";
+    let groups = group("all", &["mei"], "") + &group("books", &["bo"], "") + binding;
+    let mut shop = shop(&[("mei", 2), ("bo", 2)], &groups);
+    shop.online("mei");
+
+    let id = shop.start_at("tea", "ada", &[], Some("an invoice please"));
+    let left = (shop.state(id), shop.view(id).group.as_ref().map(|group| group.as_str().to_owned()));
+    shop.online("bo");
+
+    assert_eq!(left, (State::LeftMessage, Some("books".to_owned())));
+    assert_eq!(shop.agent(id), Some("bo"));
+}

@@ -55,9 +55,10 @@ impl Domain {
         now: Timestamp,
     ) -> bool {
         let default = self.desks[entry.desk].default_group;
+        let settings = settings.and_then(|group| self.group_of(entry.desk, group)).unwrap_or(default);
         match to {
             Target::LeaveMessage(_) => {
-                self.settle_in(entry, default, now);
+                self.settle_in(entry, settings, now);
                 true
             }
             Target::Group(group) => {
@@ -67,8 +68,7 @@ impl Domain {
             }
             Target::Agent(account) => {
                 let Some(agent) = self.agent_of(account) else { return false };
-                let group = settings.and_then(|group| self.group_of(entry.desk, group)).unwrap_or(default);
-                self.settle_in(entry, group, now);
+                self.settle_in(entry, settings, now);
                 let offline = self.agents[agent].status_for(entry.desk) == Status::Offline;
                 let there = !offline && seller.agents.get(account).is_some_and(|a| a.in_force(now));
                 let takes = self.may_take_alone(agent, entry, now).is_some();
