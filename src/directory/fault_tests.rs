@@ -152,6 +152,16 @@ fn unknown_references_are_errors() {
 }
 
 #[test]
+fn a_binding_with_a_fault_casts_no_doubt_on_the_next() {
+    let wrong =
+        "[[seller.binding]]\n  id = \"wrong\"\n  when = { hours = \"always\" }\n  to = { group = \"helpers\" }\n";
+
+    let all = found(&SOUND.replacen("[[seller.binding]]", &format!("{wrong}  [[seller.binding]]"), 1));
+
+    assert_eq!(all.len(), 1, "{}", summary(&all));
+}
+
+#[test]
 fn duplicates_are_errors() {
     check_all(
         Severity::Error,

@@ -60,6 +60,7 @@ pub(super) fn check(
     bindings
 }
 
+/// Nothing if a part of it is at fault: what is left of it would say something else.
 fn check_binding(
     ledger: &mut Ledger<'_>,
     world: &World<'_>,
@@ -84,6 +85,9 @@ fn check_binding(
         }
         TargetElement::LeaveMessage(text) => Target::LeaveMessage(Arc::clone(text)),
     };
+    if when.len() < element.when.len() {
+        return None;
+    }
     let by_default = if matches!(to, Target::Agent(_)) { Otherwise::Next } else { Otherwise::Wait };
     Some(Binding {
         id: BindingId::from(element.id.as_ref().map_or("", |id| &*id.value)),
@@ -136,7 +140,7 @@ fn check_matcher(
         }
         MatcherElement::Hours(texts) => {
             let hours: Vec<_> = texts.iter().filter_map(|text| check_hours(ledger, zones, zone, text)).collect();
-            Some(Matcher::Hours(hours))
+            (hours.len() == texts.len()).then_some(Matcher::Hours(hours))
         }
     }
 }
