@@ -138,6 +138,8 @@ struct Work {
     look: BTreeSet<ConversationId>,
     /// Conversations that have begun to wait by this command: what becomes of them is recorded.
     fresh: Map<ConversationId, Fresh>,
+    /// What time has made possible for a conversation: the cause of its placing, if it is placed now.
+    woken: Map<ConversationId, Cause>,
     /// Everything that waited when there was much to look at, in order.
     pass: VecDeque<ConversationId>,
     /// Agents that can take something now.

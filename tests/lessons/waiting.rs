@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fenliu::model::{State, Status};
-use fenliu::routing::{LeftReason, Notice};
+use fenliu::routing::{Cause, LeftReason, Notice};
 
 use crate::group;
 use crate::shop::shop;
@@ -214,4 +214,43 @@ fn what_a_binding_leaves_is_the_left_message_of_its_group() {
 
     assert_eq!(left, (State::LeftMessage, Some("books".to_owned())));
     assert_eq!(shop.agent(id), Some("bo"));
+}
+
+#[test]
+fn what_overflows_when_its_step_is_due_says_that_this_is_the_cause() {
+    let groups = group("all", &["mei"], "overflow = [{ after = \"1m\", to = \"more\" }]\nmax_wait = \"90s\"")
+        + &group("more", &["bo"], "");
+    let mut shop = shop(&[("mei", 1), ("bo", 2)], &groups);
+    shop.online("mei");
+    shop.online("bo");
+    let first = shop.start("a");
+    let second = shop.start("b");
+
+    shop.wait(60);
+    let overflowed = shop.trace(second).cause;
+    let (third, fourth, fifth) = (shop.start("c"), shop.start("d"), shop.start("e"));
+    shop.wait(60);
+    shop.close("mei", first).unwrap();
+
+    assert_eq!((shop.agent(second), overflowed), (Some("bo"), Cause::Overflow));
+    assert_eq!((shop.agent(third), shop.trace(third).cause), (Some("bo"), Cause::Overflow));
+    assert_eq!((shop.agent(fourth), shop.trace(fourth).cause), (Some("mei"), Cause::SlotOpened));
+    assert_eq!(shop.state(fifth), State::Queued);
+}
+
+#[test]
+fn what_is_placed_when_it_has_waited_for_its_recent_agent_says_that_this_is_the_cause() {
+    let settings = "recent_agent = \"1h\"\nrecent_agent_when_full = \"20s\"";
+    let mut shop = shop(&[("mei", 1), ("bo", 1)], &group("all", &["mei", "bo"], settings));
+    shop.online("mei");
+    let first = shop.start("ada");
+    shop.close("mei", first).unwrap();
+    shop.start("eve");
+    shop.online("bo");
+    let again = shop.start("ada");
+    assert_eq!(shop.state(again), State::Queued);
+
+    shop.wait(20);
+
+    assert_eq!((shop.agent(again), shop.trace(again).cause), (Some("bo"), Cause::RecentWait));
 }

@@ -21,6 +21,7 @@ impl Domain {
     pub(super) fn next_changes(&mut self, now: Timestamp) -> Option<Vec<Change>> {
         loop {
             if self.work.is_empty() {
+                self.work.woken.clear();
                 return None;
             }
             if let Some(changes) = self.next_duty(now) {
@@ -141,7 +142,7 @@ impl Domain {
         let able = firsts.iter().filter(|((_, first), _)| pick.is_some() || *first != id).map(|(_, agent)| *agent);
         let able: Vec<usize> = able.collect();
         let changes = pick.map(|pick| {
-            let fresh = Fresh::new(self.usual_cause());
+            let fresh = Fresh::new(self.usual_cause(id));
             let decision = self.trace(entry, &fresh, Some(&pick), false, now);
             self.give(entry, &pick, fresh.cause, decision, now)
         });
@@ -171,7 +172,7 @@ impl Domain {
         let entering = fresh.as_ref().map(|fresh| fresh.cause);
         let pick = if leaves { None } else { self.select(entry, entering, now) };
         if let Some(pick) = pick {
-            let fresh = fresh.unwrap_or_else(|| Fresh::new(self.usual_cause()));
+            let fresh = fresh.unwrap_or_else(|| Fresh::new(self.usual_cause(id)));
             let decision = self.trace(entry, &fresh, Some(&pick), false, now);
             return Some(self.give(entry, &pick, fresh.cause, decision, now));
         }
@@ -186,8 +187,9 @@ impl Domain {
     }
 
     /// The cause of what is placed because something became possible.
-    fn usual_cause(&self) -> Cause {
-        if self.work.reloading { Cause::Reload } else { Cause::SlotOpened }
+    fn usual_cause(&self, id: ConversationId) -> Cause {
+        let usual = if self.work.reloading { Cause::Reload } else { Cause::SlotOpened };
+        self.work.woken.get(&id).copied().unwrap_or(usual)
     }
 
     /// A conversation of a group that is gone is the default group's.

@@ -62,9 +62,11 @@ impl Domain {
         self.mark_due(id, now);
         self.link(id);
         if self.conversations[&id].due != due {
+            self.work.woken.insert(id, Cause::Overflow);
             self.look_again(id);
         }
         if recent {
+            self.work.woken.insert(id, Cause::RecentWait);
             self.happen(Change::new(Event::RecentWaitEnded { conversation: id }, Cause::RecentWait), now, run);
         }
         if pause {
