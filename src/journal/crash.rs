@@ -3,6 +3,10 @@
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How long everybody else goes on after the point has been reached.
+const WHILE: Duration = Duration::from_millis(50);
 
 /// A point of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +31,14 @@ const NAMES: [(Point, &str); 4] = [
 /// Ends the process if this is the point. The last one is the same commit's, the first one begins the next.
 pub(super) fn at(point: Point) {
     if is_due(point) {
-        std::process::abort();
+        end();
     }
+}
+
+/// Ends the process, after a while: whoever was told too early has heard it by then.
+pub(super) fn end() -> ! {
+    std::thread::sleep(WHILE);
+    std::process::abort()
 }
 
 /// Whether the process ends at this point of the commit under way.

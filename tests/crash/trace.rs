@@ -41,7 +41,9 @@ impl Trace {
         let folder = tempfile::tempdir().unwrap();
         let lines = folder.path().join("trace");
         let calls = "trace=pwrite64,fdatasync,fsync,write,writev,sendto,sendmsg";
-        let strace = Strace::attach(process, &["-y", "-s", "9000", "-e", calls], &lines)?;
+        // A sync takes its time: whoever does not wait for it is earlier.
+        let slow = "inject=fdatasync,fsync:delay_enter=20000";
+        let strace = Strace::attach(process, &["-y", "-s", "9000", "-e", calls, "-e", slow], &lines)?;
         Some(Self { strace, lines, _folder: folder })
     }
 
@@ -87,14 +89,18 @@ fn thread(line: &str) -> &str {
     line.split(' ').next().unwrap_or_default()
 }
 
+/// Whether a line says that a call has succeeded, maybe after the delay that it was given.
+fn is_done(line: &str) -> bool {
+    line.trim_end_matches(" (DELAYED)").ends_with("= 0")
+}
+
 /// Where a sync of the log that begins at a line, or after it, has ended.
 pub fn synced_after(lines: &[String], from: usize) -> Option<usize> {
     let begun = (from..lines.len()).find(|at| lines[*at].contains("sync(") && lines[*at].contains("-wal"))?;
-    if lines[begun].ends_with("= 0") {
+    if is_done(&lines[begun]) {
         return Some(begun);
     }
     let of = thread(&lines[begun]);
-    let ended =
-        |at: &usize| thread(&lines[*at]) == of && lines[*at].contains("sync resumed") && lines[*at].ends_with("= 0");
+    let ended = |at: &usize| thread(&lines[*at]) == of && lines[*at].contains("sync resumed") && is_done(&lines[*at]);
     (begun + 1..lines.len()).find(ended)
 }

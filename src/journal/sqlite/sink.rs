@@ -81,7 +81,7 @@ impl Sink for SqliteSink {
         writing.finish(commits)?;
         transaction.commit().map_err(|error| Uncommitted { in_doubt: is_in_doubt(&error), error: failed(error) })?;
         if crashes {
-            std::process::abort();
+            crash::end();
         }
         self.commits = commits;
         self.lengthen_log();
