@@ -13,7 +13,7 @@ const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;mar
     th:first-child{text-align:left}svg{width:100%;height:auto}text{font:11px system-ui,sans-serif;fill:#5a6475}\
     .good{color:#0a7d45}.bad{color:#b3261e;font-weight:600}h2{margin-top:2rem}\
     @media(prefers-color-scheme:dark){body{color:#e3e7ee;background:#14181f}td,th{border-color:#313a48}\
-    text{fill:#9aa5b5}}";
+    text{fill:#9aa5b5}.good{color:#5cc98a}.bad{color:#ff8a80}}";
 const COLOURS: [&str; 3] = ["#2f6fed", "#e07b00", "#0a9d6b"];
 
 /// A line of a curve: its name, and what it shows of a second.
