@@ -3,15 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 #![allow(unsafe_code, reason = "an allocator that counts is one")]
 
+#[path = "support/counting.rs"]
+mod counting;
 #[path = "support/relay.rs"]
 #[allow(dead_code, reason = "others use the rest")]
 mod relay;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
+use counting::{COUNT, COUNTED, HELD};
 use fenliu::config::settings::StoreKind;
 use relay::{Relay, message};
 
@@ -23,50 +24,8 @@ const MESSAGES: usize = 2000;
 /// Sessions that are opened before and while it is looked.
 const SESSIONS: u32 = 256;
 
-struct Counting;
-
-static COUNT: AtomicU64 = AtomicU64::new(0);
-/// Bytes that are held.
-static HELD: AtomicI64 = AtomicI64::new(0);
-
 /// One test at a time counts.
 static ALONE: Mutex<()> = Mutex::new(());
-
-thread_local! {
-    static COUNTED: Cell<bool> = const { Cell::new(false) };
-}
-
-fn count(allocations: u64, bytes: usize, freed: usize) {
-    if COUNTED.get() {
-        COUNT.fetch_add(allocations, Ordering::Relaxed);
-        let change = i64::try_from(bytes).unwrap_or(0) - i64::try_from(freed).unwrap_or(0);
-        HELD.fetch_add(change, Ordering::Relaxed);
-    }
-}
-
-// SAFETY: everything is the system's; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(1, layout.size(), 0);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(0, 0, layout.size());
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(1, size, layout.size());
-        // SAFETY: as the caller promises.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 #[test]
 fn a_relayed_message_costs_few_allocations() {

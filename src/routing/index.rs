@@ -5,12 +5,14 @@
 //! order), and a key (tier, then load); the best is the first place with the smallest key. A tree of minima over the
 //! row, eight wide so that a node is a cache line, finds it and follows a change in a few steps whatever the size.
 //! What is of one group only (limits of an authorization or a membership, spacing, exclusions) is not in here.
+//!
+//! Domains keep their own; it is public so that it can be measured and tried without one.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// The key of somebody who can take nothing now.
-pub(super) const UNAVAILABLE: u64 = u64::MAX;
+pub const UNAVAILABLE: u64 = u64::MAX;
 const WIDTH: usize = 8;
 /// Bits of a key below the tier; a load of one capacity is `1 << LOAD_BITS`.
 const LOAD_BITS: u32 = 40;
@@ -18,23 +20,23 @@ const TIER_BITS: u32 = 44;
 
 /// The key of `least_loaded`: (held + 1) / capacity within the tier.
 /// Equal fractions give equal keys and, for capacities up to half a million, different ones different keys.
-pub(super) fn loaded_key(tier: u32, held: u32, capacity: u32) -> u64 {
+pub fn loaded_key(tier: u32, held: u32, capacity: u32) -> u64 {
     tier_key(tier) | ((u64::from(held) + 1) << LOAD_BITS).checked_div(u64::from(capacity)).unwrap_or(0)
 }
 
 /// The key of `least_active`: what is held, within the tier.
-pub(super) fn active_key(tier: u32, held: u32) -> u64 {
+pub fn active_key(tier: u32, held: u32) -> u64 {
     tier_key(tier) | u64::from(held)
 }
 
 /// The key where only the tier counts.
-pub(super) fn tier_key(tier: u32) -> u64 {
+pub fn tier_key(tier: u32) -> u64 {
     u64::from(tier) << TIER_BITS
 }
 
 /// Members by preference. A member is known by its place in the list of members.
 #[derive(Clone, Debug)]
-pub(super) struct Index {
+pub struct Index {
     /// Level 0 is the row of keys; each further level the minima of eight below.
     levels: Vec<Vec<u64>>,
     /// Who stands at a place of the row.
@@ -47,7 +49,7 @@ pub(super) struct Index {
 
 impl Index {
     /// Members in the order in which they are due; nobody available yet.
-    pub(super) fn new(due: &[u32]) -> Self {
+    pub fn new(due: &[u32]) -> Self {
         let row = (due.len() * 2).max(WIDTH).next_multiple_of(WIDTH);
         let mut levels = vec![vec![UNAVAILABLE; row]];
         let mut width = row;
@@ -63,12 +65,12 @@ impl Index {
     }
 
     /// Gives a member another key.
-    pub(super) fn set(&mut self, member: u32, key: u64) {
+    pub fn set(&mut self, member: u32, key: u64) {
         self.write(self.place_of[member as usize] as usize, key);
     }
 
     /// Puts a member behind all others of the row, and gives it another key.
-    pub(super) fn move_last(&mut self, member: u32, key: u64) {
+    pub fn move_last(&mut self, member: u32, key: u64) {
         let place = self.place_of[member as usize] as usize;
         self.member_at[place] = u32::MAX;
         self.write(place, UNAVAILABLE);
@@ -80,7 +82,7 @@ impl Index {
     }
 
     /// The available members, best first.
-    pub(super) fn ordered(&self) -> Ordered<'_> {
+    pub fn ordered(&self) -> Ordered<'_> {
         let mut ordered = Ordered { index: self, heap: BinaryHeap::with_capacity(8 * WIDTH) };
         let top = self.levels.len() - 1;
         ordered.expand(top, 0, self.levels[top].len());
@@ -88,7 +90,7 @@ impl Index {
     }
 
     /// The available members of the lowest tiers, each tier in the order of the row but beginning after this member.
-    pub(super) fn ordered_after(&self, member: Option<u32>) -> impl Iterator<Item = u32> + '_ {
+    pub fn ordered_after(&self, member: Option<u32>) -> impl Iterator<Item = u32> + '_ {
         let from = member.map_or(0, |member| self.place_of[member as usize] as usize + 1);
         let mut tier = self.next_key(0);
         let mut place = from;
@@ -174,7 +176,7 @@ impl Index {
 }
 
 /// Available members, best first: the nodes of the tree in the order of their minima.
-pub(super) struct Ordered<'a> {
+pub struct Ordered<'a> {
     index: &'a Index,
     heap: BinaryHeap<Reverse<(u64, usize, usize)>>,
 }

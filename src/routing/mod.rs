@@ -10,7 +10,7 @@ mod decision;
 mod desk;
 mod domain;
 mod event;
-mod index;
+pub mod index;
 mod reload;
 mod table;
 mod tally;
