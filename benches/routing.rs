@@ -6,8 +6,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on ends")]
 #![allow(unsafe_code, reason = "an allocator that counts is one")]
 
-#[path = "../tests/support/core.rs"]
-mod core;
 #[path = "../tests/support/counting.rs"]
 #[allow(dead_code, reason = "a test uses the rest")]
 mod counting;
@@ -17,6 +15,8 @@ mod index;
 mod memory;
 #[path = "routing/queue.rs"]
 mod queue;
+#[path = "../tests/support/shops.rs"]
+mod shops;
 #[path = "routing/start.rs"]
 mod start;
 #[path = "routing/threads.rs"]

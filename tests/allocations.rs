@@ -1,5 +1,6 @@
 //! How often the daemon asks for memory to relay one message, from the frame it reads to the frames it writes, and what
-//! a silent session holds. It does not depend on the machine or its mood, so these are limits and no measurements.
+//! a silent session and an open conversation hold. It does not depend on the machine or its mood, so these are limits
+//! and no measurements.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 #![allow(unsafe_code, reason = "an allocator that counts is one")]
 
@@ -8,6 +9,9 @@ mod counting;
 #[path = "support/relay.rs"]
 #[allow(dead_code, reason = "others use the rest")]
 mod relay;
+#[path = "support/shops.rs"]
+#[allow(dead_code, reason = "the benchmark uses the rest")]
+mod shops;
 
 use std::sync::Mutex;
 use std::sync::atomic::Ordering;
@@ -15,12 +19,18 @@ use std::sync::atomic::Ordering;
 use counting::{COUNT, COUNTED, HELD};
 use fenliu::config::settings::StoreKind;
 use relay::{Relay, message};
+use shops::{Core, Size};
 
 /// The most for one message, of which what is kept of it (its body, its id, its places in the store) is a part.
 const ALLOCATIONS_MAX: f64 = 16.0;
 /// The most that a session holds which has been opened and is silent.
 const SESSION_BYTES_MAX: i64 = 13 * 512;
+/// The most that an open conversation with one message holds in the core, its places in all indexes included. It guards
+/// what there is; 1 KiB is what is wanted, as `benches/routing.rs` shows.
+const CONVERSATION_BYTES_MAX: i64 = 1600;
 const MESSAGES: usize = 2000;
+/// Conversations that are opened before and while it is looked.
+const CONVERSATIONS: usize = 4096;
 /// Sessions that are opened before and while it is looked.
 const SESSIONS: u32 = 256;
 
@@ -68,4 +78,26 @@ fn an_idle_session_holds_few_bytes() {
 
     println!("{each} bytes a session");
     assert!(each <= SESSION_BYTES_MAX, "{each} bytes a session, at most {SESSION_BYTES_MAX}");
+}
+
+#[test]
+fn an_open_conversation_holds_few_bytes_in_the_core() {
+    let _alone = ALONE.lock();
+    for (what, capacity) in [("that somebody has", CONVERSATIONS), ("that waits", 1)] {
+        let core = Core::of(Size { sellers: 10, agents: 20, capacity, bindings: 0, shared: true });
+        let open = |from: usize| {
+            (from..from + CONVERSATIONS).for_each(|number| drop(core.give(core.start(number, number % 10))));
+        };
+
+        // Maps grow by doubling: it begins and ends where they have just grown.
+        open(0);
+        COUNTED.set(true);
+        let before = HELD.load(Ordering::Relaxed);
+        open(CONVERSATIONS);
+        let each = (HELD.load(Ordering::Relaxed) - before) / i64::try_from(CONVERSATIONS).unwrap();
+        COUNTED.set(false);
+
+        println!("{each} bytes a conversation {what}");
+        assert!(each <= CONVERSATION_BYTES_MAX, "{each} bytes a conversation {what}");
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::core::{Core, Size};
 use crate::counting::{COUNTED, HELD};
+use crate::shops::{Core, Size};
 use crate::{Limits, row};
 
 const COUNT: usize = 10_000;

@@ -1,6 +1,6 @@
 //! A slot that opens while very many wait: the close, and the placing of the first in order over all sellers.
 
-use crate::core::{Core, Ready, Size};
+use crate::shops::{Core, Ready, Size};
 use crate::{Limits, Ordered, each, pairwise, row, took};
 
 const COUNT: usize = 250;

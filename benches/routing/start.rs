@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use fenliu::model::AccountId;
 
-use crate::core::{Core, Size, directory};
+use crate::shops::{Core, Size, directory};
 use crate::{Limits, Ordered, each, pairwise, row, took};
 
 const COUNT: usize = 500;

@@ -3,8 +3,8 @@
 use std::sync::Barrier;
 use std::time::Instant;
 
-use crate::core::{Core, Size};
 use crate::row;
+use crate::shops::{Core, Size};
 
 const COUNT: usize = 2_000;
 const ROUNDS: usize = 9;

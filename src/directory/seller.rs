@@ -1,6 +1,7 @@
 //! A seller: its shop, who may act for it, its groups and its bindings.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 use super::Group;
 use super::hours::Hours;
+use super::zone::{day_of, start_of};
 use crate::model::{AccountId, BindingId, EntryId, GroupId, SellerId, Timestamp};
 use crate::policy::{Scope, ScopeSet};
 
@@ -226,6 +228,13 @@ impl Seller {
     pub fn next_suspension(&self, now: Timestamp) -> Option<Timestamp> {
         let ends = self.agents.values().map(|authorization| authorization.in_force_until);
         ends.filter(|until| *until > now && *until < Timestamp::MAX).min()
+    }
+
+    /// Which calendar day it is for the seller, when that day began, and when the next one does.
+    pub fn day(&self, now: Timestamp) -> (Date, Range<Timestamp>) {
+        let date = day_of(now, &self.time_zone);
+        let next = date.tomorrow().map_or(Timestamp::MAX, |next| start_of(next, &self.time_zone));
+        (date, start_of(date, &self.time_zone)..next)
     }
 
     /// How long a conversation of a removed or unknown group may be reopened.

@@ -138,6 +138,12 @@ impl Agent {
         self.posts.binary_search_by_key(&desk, |post| post.desk).ok().map(|at| &mut self.posts[at])
     }
 
+    /// Its memberships at a seller: seats are sorted by desk and group.
+    pub(super) fn seats_at(&self, desk: usize) -> impl Iterator<Item = &Seat> {
+        let from = self.seats.partition_point(|seat| seat.desk < desk);
+        self.seats[from..].iter().take_while(move |seat| seat.desk == desk)
+    }
+
     /// Its status as one seller sees it: that of its pause there, if it is not offline altogether.
     pub(super) fn status_for(&self, desk: usize) -> Status {
         match (self.status, self.post(desk).and_then(|post| post.paused)) {

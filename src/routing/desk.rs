@@ -1,18 +1,19 @@
 //! A desk: one seller's live state. Its groups, their queues and what they remember, and the figures of its day.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::agent::Reach;
 use super::conversation::Conversation;
+use super::fronts::Front;
+use super::listeners::Listeners;
 use crate::directory::{Group, PriorityStep, Seller};
-use crate::model::{AccountId, BuyerKey, ConversationId, EntryId, GroupId, Map, Timestamp};
+use crate::model::{ConversationId, EntryId, GroupId, Map, Timestamp};
 
 /// How many of a group's last conversations the estimate of a wait looks at.
 const DURATIONS: usize = 50;
-/// How many conversations of a seller may be followed.
-const WATCHED: usize = 10_000;
 /// What a point of priority is worth where a strict queue is compared with another.
 const DEFAULT_STEP: Duration = Duration::from_secs(60);
 
@@ -52,6 +53,8 @@ pub(super) struct GroupState {
     pub(super) due: Vec<BTreeSet<Key>>,
     /// Left messages, oldest first.
     pub(super) left: BTreeSet<(Timestamp, ConversationId)>,
+    /// Where it stands among the groups in which something waits.
+    pub(super) fronts: Front,
     /// Queued ones for whom somebody is excluded.
     pub(super) excluding: BTreeSet<ConversationId>,
     /// How many queued or offered ones `queue_limit` counts.
@@ -62,6 +65,7 @@ pub(super) struct GroupState {
     pub(super) away: u32,
     pub(super) grace: u32,
     /// The slots of its members online: for the estimate.
+    pub(super) slots: u64,
     pub(super) last_chosen: Option<u32>,
     pub(super) durations: Durations,
     /// Whether positions have changed since they were told.
@@ -80,21 +84,29 @@ impl GroupState {
             open: BTreeSet::new(),
             due: vec![BTreeSet::new(); steps],
             left: BTreeSet::new(),
+            fronts: Front::default(),
             excluding: BTreeSet::new(),
             counted: 0,
             offered: 0,
             online: 0,
             away: 0,
             grace: 0,
+            slots: 0,
             last_chosen: None,
             durations: Durations::default(),
             moved: false,
         }
     }
 
-    /// Where a member can be reached is another now.
-    pub(super) fn reached(&mut self, member: usize, reach: Reach) {
+    /// Where a member, of so many slots over all sellers, can be reached is another now.
+    pub(super) fn reached(&mut self, member: usize, slots: u32, reach: Reach) {
         let before = std::mem::replace(&mut self.members[member].reach, reach);
+        if before == Reach::Online {
+            self.slots -= u64::from(slots);
+        }
+        if reach == Reach::Online {
+            self.slots += u64::from(slots);
+        }
         for (reach, change) in [(before, -1_i32), (reach, 1)] {
             let count = match reach {
                 Reach::Online => &mut self.online,
@@ -158,6 +170,14 @@ pub(super) fn key(group: &Group, conversation: &Conversation) -> Key {
     }
 }
 
+/// A time at or before the `queued_at` of everything at this place of a queue and behind it.
+pub(super) fn earliest(group: &Group, key: &Key) -> i64 {
+    match group.priority_step {
+        PriorityStep::Worth(_) => key.0,
+        PriorityStep::Strict => i64::MIN,
+    }
+}
+
 /// The key by which it is compared with the heads of its seller's other queues.
 pub(super) fn seller_key(group: &Group, conversation: &Conversation) -> (i64, ConversationId) {
     let step = match group.priority_step {
@@ -218,13 +238,6 @@ pub(super) struct Day {
     pub(super) entries: BTreeMap<EntryId, (u64, u64)>,
 }
 
-/// What somebody may go on being told of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Followed {
-    Desk,
-    Conversation,
-}
-
 /// A seller's live state.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
@@ -233,53 +246,27 @@ pub(super) struct Desk {
     pub(super) group_at: Map<GroupId, usize>,
     pub(super) default_group: usize,
     pub(super) main: Option<usize>,
-    pub(super) open_of: Map<BuyerKey, ConversationId>,
-    pub(super) subscribers: Vec<AccountId>,
-    /// Who follows which conversations, closed ones too: they hear when one is reopened.
-    pub(super) watched: BTreeMap<ConversationId, Vec<AccountId>>,
+    pub(super) listeners: Listeners,
     pub(super) day: Day,
+    /// When the day of `day` began and when the next one does, by the seller's clocks.
+    pub(super) day_lasts: Range<Timestamp>,
     pub(super) agents: Vec<usize>,
 }
 
 impl Desk {
-    /// An account follows a conversation, or no longer. Of very many the oldest is forgotten.
-    pub(super) fn watch(&mut self, conversation: ConversationId, account: AccountId, on: bool) {
-        let watchers = self.watched.entry(conversation).or_default();
-        watchers.retain(|watcher| *watcher != account);
-        if on {
-            watchers.push(account);
-        } else if watchers.is_empty() {
-            self.watched.remove(&conversation);
-        }
-        if self.watched.len() > WATCHED {
-            self.watched.pop_first();
-        }
-    }
-
-    /// Who follows a conversation.
-    pub(super) fn watchers(&self, conversation: ConversationId) -> impl Iterator<Item = &AccountId> {
-        self.watched.get(&conversation).into_iter().flatten()
-    }
-
-    /// Only these go on being told what they follow: an account, and whether it is a conversation or the desk.
-    pub(super) fn retain_listeners(&mut self, may: impl Fn(&AccountId, Followed) -> bool) {
-        self.subscribers.retain(|subscriber| may(subscriber, Followed::Desk));
-        self.watched.retain(|_, watchers| {
-            watchers.retain(|watcher| may(watcher, Followed::Conversation));
-            !watchers.is_empty()
-        });
-    }
-
     /// The configuration of one of its groups.
     pub(super) fn config(&self, group: usize) -> &Group {
         &self.seller.groups[group]
     }
 
-    /// The figures of today.
+    /// The figures of today: of the calendar day in the seller's time zone.
     pub(super) fn today(&mut self, now: Timestamp) -> &mut Day {
-        let date = self.seller.time_zone.to_datetime(now.to_jiff()).date();
-        if self.day.date != Some(date) {
-            self.day = Day { date: Some(date), ..Day::default() };
+        if !self.day_lasts.contains(&now) {
+            let (date, lasts) = self.seller.day(now);
+            self.day_lasts = lasts;
+            if self.day.date != Some(date) {
+                self.day = Day { date: Some(date), ..Day::default() };
+            }
         }
         &mut self.day
     }

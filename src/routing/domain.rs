@@ -27,16 +27,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::agent::Agent;
+use super::buyers::Buyers;
 use super::conversation::Conversation;
 use super::deadline::Deadlines;
 use super::decision::{Cause, Decision, Looked};
 use super::desk::Desk;
 use super::event::{Batch, Event, Row};
+use super::fronts::Fronts;
 use super::index::Index;
 use super::view::{Outcome, Outgoing};
 use super::{Command, Refusal};
 use crate::directory::{Directory, Strategy};
-use crate::model::{AccountId, Caller, ConversationId, GroupId, Map, SellerId, SessionId, Set, Timestamp};
+use crate::model::{AccountId, Caller, ConversationId, GroupId, Map, SellerId, SessionId, Timestamp};
 
 pub(in crate::routing) use carry::Parts;
 
@@ -121,8 +123,8 @@ struct Entry {
     told: Option<(u32, Timestamp)>,
     /// A byte for every message: who wrote it and who may read it.
     kinds: Vec<u8>,
-    /// Hashes of every sender and client id, if all are here.
-    hashes: Set<u64>,
+    /// Hashes of every sender and client id, in order, if all are here.
+    hashes: Vec<u64>,
     /// Whether messages from before the start of this process are not in `hashes` and `kinds`.
     partial: bool,
     /// How far the lateness of an answer has been told.
@@ -199,7 +201,7 @@ impl Fresh {
     }
 }
 
-/// Something that is about to happen, with what is told and recorded of it.
+/// Something about to happen, with what is told and recorded of it.
 #[derive(Clone, Debug)]
 struct Change {
     event: Event,
@@ -241,7 +243,7 @@ impl Run {
     }
 }
 
-/// A domain.
+/// A domain. Its conversations are in boxes: a map that has just grown is half empty.
 #[derive(Debug)]
 pub struct Domain {
     directory: Arc<Directory>,
@@ -251,11 +253,13 @@ pub struct Domain {
     agents: Vec<Agent>,
     agent_at: Map<AccountId, usize>,
     pools: Vec<Pool>,
-    conversations: Map<ConversationId, Entry>,
+    conversations: Map<ConversationId, Box<Entry>>,
+    buyers: Buyers,
+    queues: Fronts,
+    lefts: Fronts,
     deadlines: Deadlines,
     work: Work,
-    /// The last time at which somebody was given a conversation or ended one: no two are equal, so that who is due
-    /// first is never in doubt.
+    /// When somebody was last given a conversation or ended one: no two are equal, so the order is never in doubt.
     last_time: Timestamp,
     /// After a start: what of conversations fell due before the first time acts at the second.
     held: Option<(Timestamp, Timestamp)>,
@@ -375,7 +379,7 @@ impl Domain {
     }
 
     fn entry(&self, id: ConversationId) -> Result<&Entry, Refusal> {
-        self.conversations.get(&id).ok_or(Refusal::NotFound)
+        self.conversations.get(&id).map(Box::as_ref).ok_or(Refusal::NotFound)
     }
 
     fn agent_of(&self, account: &AccountId) -> Option<usize> {

@@ -83,10 +83,20 @@ impl Index {
 
     /// The available members, best first.
     pub fn ordered(&self) -> Ordered<'_> {
-        let mut ordered = Ordered { index: self, heap: BinaryHeap::with_capacity(8 * WIDTH) };
-        let top = self.levels.len() - 1;
-        ordered.expand(top, 0, self.levels[top].len());
-        ordered
+        Ordered { index: self, first: None, begun: false, heap: BinaryHeap::new() }
+    }
+
+    /// The place of the best, if anybody is available: down from the top, where the first of the least is each time.
+    fn first(&self) -> Option<usize> {
+        let (mut from, mut to) = (0, self.levels[self.levels.len() - 1].len());
+        for level in self.levels.iter().rev() {
+            let (node, _) = level[from..to].iter().enumerate().min_by_key(|(_, key)| **key)?;
+            if level[from + node] == UNAVAILABLE {
+                return None;
+            }
+            (from, to) = ((from + node) * WIDTH, (from + node + 1) * WIDTH);
+        }
+        Some(from / WIDTH)
     }
 
     /// The available members of the lowest tiers, each tier in the order of the row but beginning after this member.
@@ -175,34 +185,65 @@ impl Index {
     }
 }
 
-/// Available members, best first: the nodes of the tree in the order of their minima.
+/// Available members, best first: the nodes of the tree in the order of their minima. Most who ask want the first, who
+/// is found without a heap.
 pub struct Ordered<'a> {
     index: &'a Index,
-    heap: BinaryHeap<Reverse<(u64, usize, usize)>>,
+    /// The place of the first, while nobody else has been asked for.
+    first: Option<usize>,
+    begun: bool,
+    /// Nodes not yet looked into: their minimum, the first place of the row under them, their level.
+    heap: BinaryHeap<Reverse<(u64, u32, u32)>>,
 }
 
 impl Ordered<'_> {
-    /// Puts the nodes `from..to` of a level on the heap, known by the first place of the row under them.
+    /// Puts the nodes beside the way down to this place on the heap.
+    fn expand_beside(&mut self, place: usize) {
+        let top = self.index.levels.len() - 1;
+        self.heap.reserve((top + 1) * WIDTH);
+        for level in (0..=top).rev() {
+            let node = place / places_under(level);
+            let from = if level == top { 0 } else { node / WIDTH * WIDTH };
+            let to = if level == top { self.index.levels[top].len() } else { from + WIDTH };
+            self.expand(level, from, node);
+            self.expand(level, node + 1, to);
+        }
+    }
+
+    /// Puts the nodes `from..to` of a level on the heap.
     fn expand(&mut self, level: usize, from: usize, to: usize) {
-        let places = WIDTH.pow(u32::try_from(level).unwrap_or(0));
-        for node in from..to {
-            let key = self.index.levels[level][node];
-            if key != UNAVAILABLE {
-                self.heap.push(Reverse((key, node * places, level)));
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        for (node, key) in (from..to).zip(&self.index.levels[level][from..to]) {
+            if *key != UNAVAILABLE {
+                self.heap.push(Reverse((*key, narrow(node * places_under(level)), narrow(level))));
             }
         }
     }
+}
+
+/// How many places of the row are under a node of a level.
+fn places_under(level: usize) -> usize {
+    1 << (level * WIDTH.trailing_zeros() as usize)
 }
 
 impl Iterator for Ordered<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
+        if !self.begun {
+            self.begun = true;
+            self.first = self.index.first();
+            return self.first.map(|place| self.index.member_at[place]);
+        }
+        if let Some(place) = self.first.take() {
+            self.expand_beside(place);
+        }
         while let Some(Reverse((_, place, level))) = self.heap.pop() {
+            let (place, level) = (place as usize, level as usize);
             if level == 0 {
                 return Some(self.index.member_at[place]);
             }
-            let first = place / WIDTH.pow(u32::try_from(level - 1).unwrap_or(0));
+            let first = place / places_under(level - 1);
             self.expand(level - 1, first, first + WIDTH);
         }
         None

@@ -3,6 +3,7 @@
 
 mod affected;
 mod agent;
+mod buyers;
 mod command;
 mod conversation;
 mod deadline;
@@ -10,7 +11,9 @@ mod decision;
 mod desk;
 mod domain;
 mod event;
+mod fronts;
 pub mod index;
+mod listeners;
 mod reload;
 mod table;
 mod tally;

@@ -295,7 +295,7 @@ impl Table {
             match event {
                 Event::Started { conversation } | Event::Reopened { conversation, .. } => {
                     self.conversations.insert(conversation.id, domain);
-                    self.buyers.entry(conversation.profile.key.clone()).or_default().push(conversation.id);
+                    self.remember_buyer(conversation);
                 }
                 Event::Closed { conversation, .. } => {
                     self.conversations.remove(conversation);
@@ -321,8 +321,15 @@ impl Table {
     /// An open conversation is in this domain now.
     pub(super) fn settle_in(&self, conversation: &Conversation, domain: DomainId) {
         if self.conversations.insert(conversation.id, domain).is_none() {
-            self.buyers.entry(conversation.profile.key.clone()).or_default().push(conversation.id);
+            self.remember_buyer(conversation);
         }
+    }
+
+    /// Nearly every buyer has one conversation: no room is kept for more.
+    fn remember_buyer(&self, conversation: &Conversation) {
+        let mut open = self.buyers.entry(conversation.profile.key.clone()).or_default();
+        open.reserve_exact(1);
+        open.push(conversation.id);
     }
 
     /// Forgets every open conversation.

@@ -157,8 +157,8 @@ impl Domain {
         let Some(desk) = self.desk_at.get(&conversation.seller).copied() else { return };
         let group = self.group_of(desk, &conversation.group).unwrap_or(self.desks[desk].default_group);
         let id = conversation.id;
-        self.desks[desk].open_of.insert(conversation.profile.key.clone(), id);
-        self.conversations.insert(id, Entry::new(conversation.clone(), desk, group, reopened));
+        self.buyers.insert(&conversation.profile.key, desk, id);
+        self.conversations.insert(id, Box::new(Entry::new(conversation.clone(), desk, group, reopened)));
         self.mark_due(id, conversation.waiting_since);
         self.link(id);
         self.work.look.insert(id);
@@ -195,6 +195,8 @@ impl Domain {
             first = c.first_assigned_at.is_none();
             c.first_assigned_at.get_or_insert(at);
             c.held.retain(|held| held != agent);
+            // Nearly every conversation has one holder: no room is kept for more.
+            c.held.reserve_exact(1);
             c.held.push(agent.clone());
         });
         if let Some(entry) = self.conversations.get_mut(&id) {
@@ -422,7 +424,7 @@ impl Domain {
 
     /// The open conversation of a buyer with a seller.
     pub(in crate::routing) fn open_of(&self, buyer: &BuyerKey, seller: &SellerId) -> Option<ConversationId> {
-        self.desks[self.desk_at.get(seller).copied()?].open_of.get(buyer).copied()
+        self.buyers.at(buyer, self.desk_at.get(seller).copied()?)
     }
 }
 
@@ -435,7 +437,7 @@ impl Domain {
     /// Forgets a conversation that is closed, and gives it to the run.
     pub(super) fn forget(&mut self, id: ConversationId, run: &mut Run) {
         if let Some(entry) = self.conversations.remove(&id) {
-            self.desks[entry.desk].open_of.remove(&entry.conversation.profile.key);
+            self.buyers.remove(&entry.conversation.profile.key, entry.desk);
             self.deadlines.disarm(crate::routing::deadline::Due::Conversation(id));
             run.closed.push(entry.conversation);
         }

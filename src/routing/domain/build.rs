@@ -8,13 +8,16 @@ use super::carry::Parts;
 use super::tick::ONCE;
 use super::{Domain, Entry, Kind, Pool, Settings, Work};
 use crate::directory::{Directory, Domain as Plan, Group, Seller, Strategy};
-use crate::model::{Map, Set, Timestamp};
+use crate::model::{Map, Timestamp};
 use crate::routing::agent::{Agent, Post, Seat};
+use crate::routing::buyers::Buyers;
 use crate::routing::conversation::Conversation;
 use crate::routing::deadline::{Deadlines, Due};
 use crate::routing::desk::{Day, Desk, GroupState, MemberState};
 use crate::routing::event::Row;
+use crate::routing::fronts::Fronts;
 use crate::routing::index::Index;
+use crate::routing::listeners::Listeners;
 
 impl Domain {
     /// A domain of these sellers and agents.
@@ -35,6 +38,9 @@ impl Domain {
             agent_at: Map::default(),
             pools: Vec::new(),
             conversations: Map::default(),
+            buyers: Buyers::default(),
+            queues: Fronts::default(),
+            lefts: Fronts::default(),
             deadlines: Deadlines::default(),
             work: Work::default(),
             last_time: Timestamp::ZERO,
@@ -129,10 +135,9 @@ impl Domain {
             default_group: group_at.get(&seller.default_group).copied().unwrap_or(0),
             groups,
             group_at,
-            open_of: Map::default(),
-            subscribers: Vec::new(),
-            watched: BTreeMap::new(),
+            listeners: Listeners::default(),
             day: Day::default(),
+            day_lasts: Timestamp::ZERO..Timestamp::ZERO,
             agents,
             seller,
         };
@@ -211,7 +216,7 @@ impl Entry {
             due: 0,
             told: None,
             kinds: Vec::new(),
-            hashes: Set::default(),
+            hashes: Vec::new(),
             partial,
             overdue: None,
             gone_told: false,

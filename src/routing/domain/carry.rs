@@ -1,14 +1,15 @@
 //! What a domain carries over: from the store at a start, from the domains before it at a reload, from both when the
 //! table is built anew in place. Indexes are never carried, they are made.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use super::{Cause, Domain, Entry};
-use crate::model::{AccountId, ConversationId, GroupId, Map, SellerId, SessionId, Set, State, Status, Timestamp};
+use crate::model::{AccountId, ConversationId, GroupId, Map, SellerId, SessionId, State, Status, Timestamp};
 use crate::routing::agent::WrapUp;
 use crate::routing::conversation::Conversation;
 use crate::routing::desk::{Day, Durations};
 use crate::routing::event::{AgentRow, GroupRow};
+use crate::routing::listeners::Listeners;
 use crate::routing::reload::Here;
 
 /// What a domain is made of besides the snapshot.
@@ -40,8 +41,7 @@ pub(in crate::routing) struct Live {
 /// Who looks at a desk, and what it has counted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
-    pub(super) subscribers: Vec<AccountId>,
-    pub(super) watched: BTreeMap<ConversationId, Vec<AccountId>>,
+    pub(super) listeners: Listeners,
     pub(super) day: Day,
     pub(super) durations: HashMap<GroupId, Durations>,
 }
@@ -107,7 +107,7 @@ impl Parts {
         let live = &mut self.live;
         for entry in live.entries.values_mut() {
             entry.kinds = Vec::new();
-            entry.hashes = Set::default();
+            entry.hashes = Vec::new();
             entry.partial = true;
         }
         self.conversations = stored.conversations;
@@ -134,11 +134,7 @@ impl Parts {
             left.insert(account.clone());
         }
         for figures in live.desks.values_mut() {
-            figures.subscribers.retain(|account| !left.contains(account));
-            figures.watched.retain(|_, watchers| {
-                watchers.retain(|account| !left.contains(account));
-                !watchers.is_empty()
-            });
+            figures.listeners.retain(|account, _| !left.contains(account));
         }
     }
 }
@@ -151,8 +147,7 @@ impl Domain {
             parts.groups.extend((0..desk.groups.len()).map(|group| self.group_row(at, group)));
             let durations = desk.groups.iter().zip(&desk.seller.groups);
             let figures = Figures {
-                subscribers: desk.subscribers.clone(),
-                watched: desk.watched.clone(),
+                listeners: desk.listeners.clone(),
                 day: desk.day.clone(),
                 durations: durations.map(|(state, group)| (group.id.clone(), state.durations.clone())).collect(),
             };
@@ -169,7 +164,7 @@ impl Domain {
         }
         for (id, entry) in &self.conversations {
             parts.conversations.push(entry.conversation.clone());
-            parts.live.entries.insert(*id, entry.clone());
+            parts.live.entries.insert(*id, Entry::clone(entry));
         }
         parts.conversations.sort_unstable_by_key(|conversation| conversation.id);
         parts
@@ -241,8 +236,7 @@ impl Domain {
         }
         for desk in &mut self.desks {
             let Some(figures) = live.desks.get(&desk.seller.id) else { continue };
-            desk.subscribers.clone_from(&figures.subscribers);
-            desk.watched.clone_from(&figures.watched);
+            desk.listeners.clone_from(&figures.listeners);
             desk.day.clone_from(&figures.day);
             for (group, durations) in &figures.durations {
                 if let Some(group) = desk.group_at.get(group) {
@@ -276,8 +270,8 @@ impl Domain {
         entry.desk = desk;
         entry.group = group_at;
         entry.due = 0;
-        self.desks[desk].open_of.insert(entry.conversation.profile.key.clone(), id);
-        self.conversations.insert(id, entry);
+        self.buyers.insert(&entry.conversation.profile.key, desk, id);
+        self.conversations.insert(id, Box::new(entry));
         self.mark_due(id, now);
         self.link(id);
         if !self.directory.sellers.contains_key(&self.desks[desk].seller.id) {

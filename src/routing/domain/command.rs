@@ -143,7 +143,7 @@ impl Domain {
         let in_force = now < post.in_force_until;
         let own = policy::ScopeSet::of(&[policy::Scope::ReadOwn]);
         let scopes = if in_force { post.scopes } else { post.scopes.intersection(own) };
-        let seats = self.agents[agent].seats.iter().filter(|seat| seat.desk == desk && in_force);
+        let seats = self.agents[agent].seats_at(desk).filter(|_| in_force);
         let groups = seats.map(|seat| self.group_id(desk, seat.group).clone()).collect();
         (Rights { authorised: true, scopes, groups: &[] }, groups)
     }
@@ -202,9 +202,8 @@ impl Domain {
     }
 
     fn watch(&mut self, actor: &Actor<'_>, id: ConversationId, on: bool) -> Result<Answer, Refusal> {
-        let account = staff(actor)?.clone();
         let desk = self.entry(id)?.desk;
-        self.desks[desk].watch(id, account, on);
+        self.desks[desk].listeners.watch(id, staff(actor)?, on);
         Ok(Answer::Ready(Outcome::Done))
     }
 

@@ -3,6 +3,7 @@
 
 use super::build::rotates;
 use super::{Domain, Entry, Kind};
+use crate::directory::Strategy;
 use crate::model::{ConversationId, State, Status, Timestamp};
 use crate::routing::conversation::{Conversation, Exclusion};
 use crate::routing::deadline::Due;
@@ -54,6 +55,7 @@ impl Domain {
             }
             State::Closed => {}
         }
+        self.follow_fronts(at, group);
     }
 
     /// Puts a conversation into every index of its state.
@@ -114,7 +116,18 @@ impl Domain {
             }
             State::Closed => {}
         }
+        self.follow_fronts(at, group);
         self.arm_conversation(id);
+    }
+
+    /// The fronts follow the first of what waits in a group.
+    fn follow_fronts(&mut self, at: usize, group: usize) {
+        let (desk, state) = (&self.desks[at], &self.desks[at].groups[group]);
+        let queued = state.queue.first().map(|key| desk::earliest(desk.config(group), key));
+        let left = state.left.first().map(|(since, _)| since.micros());
+        let fronts = &mut self.desks[at].groups[group].fronts;
+        self.queues.follow((at, group), &mut fronts.queued, queued);
+        self.lefts.follow((at, group), &mut fronts.left, left);
     }
 
     /// The agent for whom alone a conversation waits, if it does.
@@ -242,7 +255,7 @@ impl Domain {
             }
             let there = |group: &desk::GroupState| (group.online > 0, group.away > 0, group.grace > 0);
             let before = there(group);
-            group.reached(seat.member, reach);
+            group.reached(seat.member, self.agents[agent].capacity, reach);
             if group.online == 0 && there(group) != before {
                 self.work.emptied.insert((seat.desk, seat.group));
             }
@@ -357,7 +370,9 @@ impl Domain {
             let account = |agent: usize| self.agents[agent].account.clone();
             let last = state.last_chosen.and_then(|member| state.members.get(member as usize));
             row.last_chosen = last.map(|member| account(member.agent));
-            row.weights = state.members.iter().map(|member| (account(member.agent), member.current)).collect();
+            if desk.config(group).strategy == Strategy::Weighted {
+                row.weights = state.members.iter().map(|member| (account(member.agent), member.current)).collect();
+            }
         }
         row
     }

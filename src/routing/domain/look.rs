@@ -119,7 +119,7 @@ impl Domain {
 
     /// The oldest left message that somebody may take, where nothing live could have the slot.
     fn next_pick_up(&mut self, now: Timestamp) -> Option<Vec<Change>> {
-        let mut left = self.work.left.iter().filter_map(|id| self.conversations.get(id));
+        let mut left = self.work.left.iter().filter_map(|id| self.conversations.get(id).map(Box::as_ref));
         let left_messages = |entry: &&Entry| entry.conversation.state == State::LeftMessage;
         let absent = left.by_ref().filter(left_messages).find_map(|entry| self.end_waiting_for_absent(entry, now));
         if let Some(change) = absent {

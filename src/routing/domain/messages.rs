@@ -24,7 +24,10 @@ impl Domain {
         let hash = message.client_id.as_ref().map(|id| self.hash(&message.sender, id));
         let Some(entry) = self.conversations.get_mut(&message.conversation) else { return };
         let (desk, group) = (entry.desk, entry.group);
-        entry.hashes.extend(hash);
+        if let Some(Err(place)) = hash.map(|hash| entry.hashes.binary_search(&hash)) {
+            entry.hashes.extend(hash);
+            entry.hashes[place..].rotate_right(1);
+        }
         let kind = kind(&message.sender, message.visibility);
         if !entry.partial {
             entry.kinds.push(kind);
@@ -86,7 +89,7 @@ impl Domain {
     /// Whether the sender may have called a message so before.
     pub(in crate::routing) fn may_repeat(&self, id: ConversationId, sender: &Sender, client_id: &str) -> bool {
         let hash = self.hash(sender, client_id);
-        self.conversations.get(&id).is_some_and(|entry| entry.partial || entry.hashes.contains(&hash))
+        self.conversations.get(&id).is_some_and(|entry| entry.partial || entry.hashes.binary_search(&hash).is_ok())
     }
 
     /// Whether there are messages of which that cannot be told.
@@ -103,6 +106,8 @@ impl Domain {
         let Some(entry) = self.conversations.get_mut(&id).filter(|entry| entry.partial) else { return };
         if entry.conversation.tail.last_seq == said.len() as u64 {
             entry.hashes.extend(hashes);
+            entry.hashes.sort_unstable();
+            entry.hashes.dedup();
             entry.kinds = said.iter().map(|said| kind(&said.sender, said.visibility)).collect();
             entry.partial = false;
         }

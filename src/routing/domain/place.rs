@@ -14,6 +14,9 @@ type SellerKey = (i64, ConversationId);
 /// The place of a left message: the oldest first.
 pub(super) type LeftKey = (Timestamp, ConversationId);
 
+/// Somebody of so few sellers looks at each of them, rather than at where somebody waits longest.
+const FEW: usize = 2;
+
 /// The first of each of a seller's queues, by the queue's own order.
 #[derive(Default)]
 struct Heads(Vec<(usize, Key)>);
@@ -35,11 +38,22 @@ impl Domain {
         if !state.is_connected() || state.load >= state.capacity {
             return None;
         }
+        let head = |desk: usize| {
+            let (_, id) = self.first_at(agent, desk, now)?;
+            Some((self.conversations[&id].conversation.queued_at, id))
+        };
+        if state.posts.len() <= FEW {
+            return state.posts.iter().filter_map(|post| head(post.desk)).min().map(|(_, id)| id);
+        }
         let mut first: Option<(Timestamp, ConversationId)> = None;
-        for post in &state.posts {
-            let best = self.first_at(agent, post.desk, now);
-            let head = best.map(|(_, id)| (self.conversations[&id].conversation.queued_at, id));
-            first = first.into_iter().chain(head).min();
+        let mut looked_at = BTreeSet::new();
+        for (earliest, (desk, _)) in self.queues.iter() {
+            if first.is_some_and(|(queued_at, _)| queued_at.micros() < earliest) {
+                break;
+            }
+            if state.post(desk).is_some() && looked_at.insert(desk) {
+                first = first.into_iter().chain(head(desk)).min();
+            }
         }
         first.map(|(_, id)| id)
     }
@@ -47,10 +61,8 @@ impl Domain {
     /// The first in order of one seller: of each queue the first, and then the first of these.
     fn first_at(&self, agent: usize, at: usize, now: Timestamp) -> Option<SellerKey> {
         let state = &self.agents[agent];
-        let seats = &state.seats;
         let mut heads = Heads::default();
-        let from = seats.partition_point(|seat| seat.desk < at);
-        for seat in seats[from..].iter().take_while(|seat| seat.desk == at) {
+        for seat in state.seats_at(at) {
             let group = &self.desks[at].groups[seat.group];
             let through = Some((seat.group, seat.member));
             let own = std::iter::once((seat.group, &group.open));
@@ -120,24 +132,30 @@ impl Domain {
             return None;
         }
         let mut first: Option<LeftKey> = None;
-        for seat in &state.seats {
-            let through = Some((seat.group, seat.member));
-            let own = self.oldest_left(agent, seat.desk, seat.group, None, through, now);
-            let feeds = self.desks[seat.desk].groups[seat.group].feeds.iter();
-            let helped =
-                feeds.filter_map(|(from, step)| self.oldest_left(agent, seat.desk, *from, Some(*step), through, now));
-            first = first.into_iter().chain(own).chain(helped).min();
-        }
-        for post in state.posts.iter().filter(|post| self.last_resort(post.desk) == Some(agent)) {
-            let groups = 0..self.desks[post.desk].groups.len();
-            let found = groups.filter_map(|group| self.oldest_left(agent, post.desk, group, None, None, now));
-            first = first.into_iter().chain(found).min();
+        for (since, (at, group)) in self.lefts.iter() {
+            if first.is_some_and(|(queued_at, _)| queued_at.micros() < since) {
+                break;
+            }
+            if state.post(at).is_some() {
+                first = first.into_iter().chain(self.first_left_at(agent, at, group, now)).min();
+            }
         }
         let reserved = state.reserved.iter().filter_map(|id| self.conversations.get(id));
         let reserved =
             reserved.filter(|entry| self.is_picked_up(entry, now) && self.select(entry, None, now).is_some());
         let reserved = reserved.map(|entry| (entry.conversation.queued_at, entry.conversation.id));
         first.into_iter().chain(reserved.min()).min()
+    }
+
+    /// The oldest left message of one group that the agent may take: as a member of it, of a group that helps it, or
+    /// as the last resort.
+    fn first_left_at(&self, agent: usize, at: usize, group: usize, now: Timestamp) -> Option<LeftKey> {
+        let own = self.member_of(agent, at, group).map(|member| (None, Some((group, member))));
+        let helps = self.desks[at].groups[group].overflow.iter().enumerate();
+        let helps = helps.filter_map(|(step, to)| Some((Some(step), Some((*to, self.member_of(agent, at, *to)?)))));
+        let last_resort = (self.last_resort(at) == Some(agent)).then_some((None, None));
+        let ways = own.into_iter().chain(helps).chain(last_resort);
+        ways.filter_map(|(step, through)| self.oldest_left(agent, at, group, step, through, now)).min()
     }
 
     /// The oldest left message of one group, if the agent may take it through this membership: as a member of the

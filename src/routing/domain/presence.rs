@@ -6,8 +6,9 @@ use crate::directory::WhenLost;
 use crate::model::{AccountId, Caller, ConversationId, SellerId, SessionId, State, Status, Timestamp};
 use crate::policy::Scope;
 use crate::routing::Refusal;
-use crate::routing::desk::Followed;
+use crate::routing::agent::Agent;
 use crate::routing::event::Event;
+use crate::routing::listeners::Followed;
 use crate::routing::view::{Outcome, PresenceCause};
 
 impl Domain {
@@ -51,28 +52,28 @@ impl Domain {
         let before = state.sessions.len();
         state.sessions.retain(|open| *open != session);
         if before > 0 && state.sessions.is_empty() {
-            let account = state.account.clone();
             if state.status != Status::Offline {
                 state.grace_until = Some(now + self.settings.presence_grace);
             }
             self.withdraw_offers(agent, None);
             self.reached(agent, now);
-            self.forget_listener(&account);
+            self.forget_listener(agent);
         }
         Ok(Answer::Ready(Outcome::Done))
     }
 
     /// Nobody is told any more of what an account without a session followed.
-    fn forget_listener(&mut self, account: &AccountId) {
-        for desk in &mut self.desks {
-            desk.retain_listeners(|listener, _| listener != account);
+    fn forget_listener(&mut self, agent: usize) {
+        let Agent { account, posts, .. } = &self.agents[agent];
+        for post in posts {
+            self.desks[post.desk].listeners.forget(account);
         }
     }
 
     /// Who may no longer look at a desk or follow its conversations is told nothing more of them.
     pub(super) fn judge_listeners(&mut self, desk: usize, now: Timestamp) {
         let (agents, agent_at) = (&self.agents, &self.agent_at);
-        self.desks[desk].retain_listeners(|account, followed| {
+        self.desks[desk].listeners.retain(|account, followed| {
             let post = agent_at.get(account).and_then(|agent| agents[*agent].post(desk));
             let scope = match followed {
                 Followed::Desk => Scope::Desk,
@@ -212,8 +213,7 @@ impl Domain {
         run: &mut Run,
     ) -> Result<Answer, Refusal> {
         let Some(Caller::Buyer { key, .. }) = actor.caller else { return Err(Refusal::NotFound) };
-        let mut open: Vec<_> = self.desks.iter().filter_map(|desk| desk.open_of.get(key).copied()).collect();
-        open.sort_unstable();
+        let open = self.buyers.of(key);
         let conversations: Vec<_> =
             open.iter().filter_map(|id| self.conversations.get(id)).map(|entry| self.view(entry, now)).collect();
         for id in open {

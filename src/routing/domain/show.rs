@@ -8,7 +8,7 @@ use super::route::{Asked, beginning};
 use super::{Actor, Cause, Domain, Entry};
 use crate::model::{AccountId, Body, Caller, ConversationId, SellerId, Sender, State, Status, Timestamp, Visibility};
 use crate::routing::conversation::Conversation;
-use crate::routing::desk;
+use crate::routing::desk::{self, GroupState};
 use crate::routing::view::{
     Desk, DeskAgent, DeskEntry, DeskGroup, LeftReason, Message, Outcome, Place, Seen, Today, View,
 };
@@ -60,14 +60,10 @@ impl Domain {
 
     /// ⌈position × mean duration of the group's last 50 closed ÷ slots of its members online⌉.
     pub(super) fn estimate(&self, at: usize, group: usize, position: u32) -> Option<u32> {
-        use super::super::agent::Reach;
-
-        let state = &self.desks[at].groups[group];
-        let mean = state.durations.mean()?;
-        let online = state.members.iter().filter(|member| member.reach == Reach::Online);
-        let slots: u64 = online.map(|member| u64::from(self.agents[member.agent].capacity)).sum();
+        let GroupState { durations, slots, .. } = &self.desks[at].groups[group];
+        let mean = durations.mean()?;
         let millis = u128::from(position) * mean.as_millis();
-        let seconds = millis.div_ceil(u128::from(slots).checked_mul(1000).filter(|slots| *slots > 0)?);
+        let seconds = millis.div_ceil(u128::from(*slots).checked_mul(1000).filter(|slots| *slots > 0)?);
         Some(u32::try_from(seconds).unwrap_or(u32::MAX))
     }
 
@@ -97,10 +93,7 @@ impl Domain {
     ) -> Result<Answer, Refusal> {
         let at = self.desk_at.get(seller).copied().ok_or(Refusal::NotFound)?;
         if let (Some(Caller::Staff { account, .. }), Some(on)) = (actor.caller, subscribe) {
-            self.desks[at].subscribers.retain(|subscriber| subscriber != account);
-            if on {
-                self.desks[at].subscribers.push(account.clone());
-            }
+            self.desks[at].listeners.subscribe(account, on);
         }
         Ok(Answer::Ready(Outcome::Desk(self.desk(at, now))))
     }
@@ -145,11 +138,10 @@ impl Domain {
     fn desk_agent(&self, at: usize, agent: usize) -> DeskAgent {
         let state = &self.agents[agent];
         let post = state.post(at);
-        let seats = state.seats.iter().filter(|seat| seat.desk == at);
         DeskAgent {
             account: state.account.clone(),
             name: Arc::clone(&state.name),
-            groups: seats.map(|seat| self.group_id(at, seat.group).clone()).collect(),
+            groups: state.seats_at(at).map(|seat| self.group_id(at, seat.group).clone()).collect(),
             status: self.status_shown(agent, at),
             held: post.map_or(0, |post| post.load),
             capacity: post.and_then(|post| post.capacity).map_or(state.capacity, |limit| limit.min(state.capacity)),

@@ -14,7 +14,7 @@ use crate::routing::{Conversation, Earlier, NewMessage, Refusal, Reopen, Start};
 impl Domain {
     pub(super) fn begin(&mut self, start: &Start, now: Timestamp, run: &mut Run) -> Result<Answer, Refusal> {
         let desk = self.desk_at.get(&start.seller).copied().ok_or(Refusal::NotFound)?;
-        if let Some(id) = self.desks[desk].open_of.get(&start.profile.key).copied() {
+        if let Some(id) = self.buyers.at(&start.profile.key, desk) {
             if let Some(message) = &start.message {
                 self.is_new(id, &Sender::Buyer(start.profile.key.clone()), &message.client_id)?;
             }
@@ -159,8 +159,8 @@ impl Domain {
             return self.send(actor, Basis::Buyer, closed.id, message, Earlier::Asked(None), now, run);
         }
         let desk = self.desk_at.get(&closed.seller).copied().ok_or(Refusal::Closed { open: None })?;
-        if let Some(open) = self.desks[desk].open_of.get(&closed.profile.key) {
-            return Err(Refusal::Closed { open: Some(*open) });
+        if let Some(open) = self.buyers.at(&closed.profile.key, desk) {
+            return Err(Refusal::Closed { open: Some(open) });
         }
         let group = self.group_of(desk, &closed.group).unwrap_or(self.desks[desk].default_group);
         let within = self.desks[desk].config(group).reopen_within;
@@ -204,7 +204,7 @@ impl Domain {
     /// Whether a sender has not called a message so before, as far as the table knows.
     fn is_new(&self, id: ConversationId, sender: &Sender, client_id: &str) -> Result<(), Refusal> {
         let hash = self.hash(sender, client_id);
-        if self.entry(id)?.hashes.contains(&hash) { Err(Refusal::Repeats) } else { Ok(()) }
+        if self.entry(id)?.hashes.binary_search(&hash).is_ok() { Err(Refusal::Repeats) } else { Ok(()) }
     }
 
     pub(super) fn read(

@@ -130,7 +130,7 @@ impl Domain {
     fn staff_in(&self, entry: &Entry) -> Vec<Recipient> {
         let agent = entry.conversation.owner().cloned();
         let mut to: Vec<Recipient> = agent.map(Recipient::Staff).into_iter().collect();
-        to.extend(self.desks[entry.desk].watchers(entry.conversation.id).cloned().map(Recipient::Staff));
+        to.extend(self.desks[entry.desk].listeners.watchers(entry.conversation.id).cloned().map(Recipient::Staff));
         to
     }
 
@@ -145,7 +145,7 @@ impl Domain {
         let Some(entry) = self.conversations.get(&id) else { return };
         let mut to = vec![buyer(entry)];
         to.extend(agent);
-        to.extend(self.desks[entry.desk].watchers(entry.conversation.id).cloned().map(Recipient::Staff));
+        to.extend(self.desks[entry.desk].listeners.watchers(entry.conversation.id).cloned().map(Recipient::Staff));
         self.to(entry, to, notice(self.view(entry, now)), run);
     }
 
@@ -217,7 +217,7 @@ impl Domain {
         let place = self.place(entry, now);
         let (desk, group) = (entry.desk, self.group_id(entry.desk, entry.group).clone());
         let mut to = vec![buyer(entry)];
-        to.extend(self.desks[desk].subscribers.iter().cloned().map(Recipient::Staff));
+        to.extend(self.desks[desk].listeners.subscribers().iter().cloned().map(Recipient::Staff));
         self.to(entry, to, Notice::Queued { conversation: id, group, place }, run);
         if let Some(entry) = self.conversations.get_mut(&id) {
             entry.told = Some((place.position, now));
@@ -248,7 +248,7 @@ impl Domain {
 
     fn tell_presence(&mut self, desk: usize, agent: &AccountId, notice: Notice, run: &mut Run) {
         let desk_state = &self.desks[desk];
-        let mut to: Vec<_> = desk_state.subscribers.iter().cloned().map(Recipient::Staff).collect();
+        let mut to: Vec<_> = desk_state.listeners.subscribers().iter().cloned().map(Recipient::Staff).collect();
         to.push(Recipient::Staff(agent.clone()));
         // Told once a seller: who serves several would hear of itself as often.
         if let Some(earlier) = run.outgoing.iter().position(|outgoing| outgoing.notice == notice) {
@@ -300,7 +300,7 @@ impl Domain {
         if self.desks[desk].groups.iter().any(|group| group.moved && !group.queue.is_empty()) {
             self.deadlines.arm(Due::Sweep(desk), now + super::tick::ONCE);
         }
-        if !self.desks[desk].subscribers.is_empty() {
+        if !self.desks[desk].listeners.subscribers().is_empty() {
             self.deadlines.arm(Due::Subscribers(desk), now + super::tick::ONCE);
         }
     }

@@ -154,7 +154,7 @@ impl Domain {
         entry.overdue = Some(level);
         let entry = &self.conversations[&id];
         let owner = entry.conversation.owner().cloned().map(Recipient::Staff);
-        let desk = self.desks[entry.desk].subscribers.iter().cloned().map(Recipient::Staff);
+        let desk = self.desks[entry.desk].listeners.subscribers().iter().cloned().map(Recipient::Staff);
         let to = owner.into_iter().chain(desk).collect();
         self.to(entry, to, Notice::Overdue { conversation: id, waiting, level }, run);
     }
@@ -196,19 +196,24 @@ impl Domain {
                 continue;
             }
             let mut again = false;
-            let queue: Vec<ConversationId> =
-                self.desks[desk].groups[group].queue.iter().map(|(_, _, id)| *id).collect();
-            for (before, id) in queue.into_iter().enumerate() {
-                let position = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
-                let told = self.conversations.get(&id).and_then(|entry| entry.told);
+            let mut tell = Vec::new();
+            for ((_, _, id), position) in self.desks[desk].groups[group].queue.iter().zip(1_u32..) {
+                let told = self.conversations.get(id).and_then(|entry| entry.told);
                 if told.is_some_and(|(told, _)| told == position) {
                     continue;
                 }
-                if left == 0 || told.is_some_and(|(_, at)| now < at + ONCE) {
+                if left == 0 {
+                    again = true;
+                    break;
+                }
+                if told.is_some_and(|(_, at)| now < at + ONCE) {
                     again = true;
                     continue;
                 }
                 left -= 1;
+                tell.push((*id, position));
+            }
+            for (id, position) in tell {
                 self.tell_position(id, position, now, run);
             }
             self.desks[desk].groups[group].moved = again;
@@ -236,7 +241,7 @@ impl Domain {
     }
 
     fn tell_subscribers(&mut self, desk: usize, now: Timestamp, run: &mut Run) {
-        let to: Vec<_> = self.desks[desk].subscribers.iter().cloned().map(Recipient::Staff).collect();
+        let to: Vec<_> = self.desks[desk].listeners.subscribers().iter().cloned().map(Recipient::Staff).collect();
         if to.is_empty() {
             return;
         }

@@ -102,27 +102,30 @@ impl Domain {
             if state.online < members {
                 unavailable.insert(crate::routing::WhyNot::Offline, members - state.online);
             }
-            let listed = first.into_iter().map(|member| self.candidate(entry, group, member, now).1);
+            let listed = first.into_iter().map(|member| {
+                let bars =
+                    self.bars_for(state.members[member as usize].agent, entry, Some((group, member as usize)), now);
+                self.candidate(entry, group, member, bars)
+            });
             return (listed.collect(), unavailable);
         }
-        let mut all: Vec<(bool, u32, Candidate)> = (0..members)
-            .map(|member| {
-                let (bars, candidate) = self.candidate(entry, group, member, now);
-                for why in bars.iter() {
-                    *unavailable.entry(why).or_default() += 1;
-                }
-                (!bars.is_empty(), member, candidate)
-            })
-            .collect();
-        all.sort_by_key(|(barred, member, _)| (*barred, self.preference(entry.desk, group, *member)));
+        let mut all = Vec::with_capacity(state.members.len());
+        for (member, seat) in (0..members).zip(&state.members) {
+            let bars = self.bars_for(seat.agent, entry, Some((group, member as usize)), now);
+            for why in bars.iter() {
+                *unavailable.entry(why).or_default() += 1;
+            }
+            all.push((!bars.is_empty(), self.preference(entry.desk, group, member), member, bars));
+        }
+        all.sort_unstable_by_key(|(barred, preference, ..)| (*barred, *preference));
         all.truncate(if whole { usize::MAX } else { CANDIDATES });
-        (all.into_iter().map(|(_, _, candidate)| candidate).collect(), unavailable)
+        let listed = all.into_iter().map(|(_, _, member, bars)| self.candidate(entry, group, member, bars));
+        (listed.collect(), unavailable)
     }
 
-    fn candidate(&self, entry: &Entry, group: usize, member: u32, now: Timestamp) -> (Bars, Candidate) {
+    fn candidate(&self, entry: &Entry, group: usize, member: u32, bars: Bars) -> Candidate {
         let seat = &self.desks[entry.desk].groups[group].members[member as usize];
         let agent = &self.agents[seat.agent];
-        let bars = self.bars_for(seat.agent, entry, Some((group, member as usize)), now);
         let post = agent.post(entry.desk);
         let held = post.map_or(0, |post| post.load);
         let limits = [post.and_then(|post| post.capacity), seat.capacity];
@@ -135,9 +138,7 @@ impl Domain {
             Strategy::Weighted => Some(-((seat.current + seat.weight) as f64)),
         };
         let capacity = limits.into_iter().flatten().fold(agent.capacity, u32::min);
-        let candidate =
-            Candidate { agent: agent.account.clone(), why_not: bars.iter().collect(), held, capacity, score };
-        (bars, candidate)
+        Candidate { agent: agent.account.clone(), why_not: bars.iter().collect(), held, capacity, score }
     }
 
     /// The trace of one who was named rather than chosen.
