@@ -164,6 +164,10 @@ struct Work {
     close: Vec<ConversationId>,
     /// Conversations whose group is gone.
     moved: Vec<ConversationId>,
+    /// Groups whose rotation is not what was kept of it: members are gone, or the strategy is another.
+    rotated: Vec<(usize, usize)>,
+    /// Pauses for sellers for whom the agent does not act any more.
+    unpaused: Vec<(AccountId, SellerId)>,
     /// Whether all this follows from a reload.
     reloading: bool,
 }
@@ -182,6 +186,8 @@ impl Work {
             && self.rounds.is_empty()
             && self.close.is_empty()
             && self.moved.is_empty()
+            && self.rotated.is_empty()
+            && self.unpaused.is_empty()
     }
 }
 
@@ -307,7 +313,10 @@ impl Domain {
 
     /// Goes on until nothing is left to do, or the limit of steps is reached; says whether something is left.
     fn settle(&mut self, now: Timestamp, run: &mut Run) -> bool {
-        for _ in 0..STEPS {
+        let mut steps = 0;
+        while steps < STEPS {
+            // What is taken from an agent who has gone is in the record of its going: no crash can leave it a part.
+            steps += usize::from(!self.takes_from_lost());
             let changes = self.next_changes(now);
             let Some(changes) = changes else {
                 self.work.reloading = false;

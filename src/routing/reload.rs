@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 
 use super::affected::Affected;
 use super::domain::{Domain, Parts};
+use super::event::GroupRow;
 use super::table::{Cell, Layout, Place, Recovered, Table};
 use crate::directory::{Directory, Domain as Plan, DomainId, changed_sellers};
 use crate::model::{AccountId, BuyerKey, Map, SellerId, SessionId, Timestamp};
@@ -58,7 +59,7 @@ impl Table {
         let arrangement = if layout.version == version { arrangement } else { layout.arrange(&directory) };
         let parts = layout.parts_of(&arrangement.gone);
         let mut rearranged = layout.rearranged(&arrangement);
-        rearranged.affected = self.rehearse(&layout.directory, &directory, &arrangement, parts.clone(), now);
+        rearranged.affected = self.rehearse(&layout, &directory, &arrangement, parts.clone(), now);
         begin(&rearranged);
         rearranged.unsettled = self.rebuild_from(&mut layout, directory, arrangement, parts, now);
         rearranged
@@ -69,7 +70,7 @@ impl Table {
         let layout = self.layout.read();
         let arrangement = layout.arrange(directory);
         let parts = layout.parts_of(&arrangement.gone);
-        self.rehearse(&layout.directory, directory, &arrangement, parts, now)
+        self.rehearse(&layout, directory, &arrangement, parts, now)
     }
 
     /// Goes back to what the store has, where something that was decided could not be written. Sessions that are still
@@ -89,6 +90,7 @@ impl Table {
         let mut parts = layout.parts_of(&arrangement.gone);
         parts.correct(stored(recovered), here, now, now + self.settings.presence_grace);
         layout.absent.clear();
+        layout.absent_groups.clear();
         self.forget_all();
         self.rebuild_from(&mut layout, directory, arrangement, parts, now);
         resume();
@@ -116,6 +118,13 @@ impl Table {
             place.cell.lock().domain.adopt(&directory);
         }
         parts.agents.append(&mut layout.absent);
+        parts.groups.append(&mut layout.absent_groups);
+        // The rotation of a group that is taken out is there again with the group, as it is in the store.
+        let configured = |row: &GroupRow| {
+            let seller = row.seller.as_ref().and_then(|seller| directory.sellers.get(seller));
+            seller.zip(row.group.as_ref()).is_some_and(|(seller, group)| seller.group(group).is_some())
+        };
+        (parts.groups, layout.absent_groups) = parts.groups.into_iter().partition(configured);
         let (shares, rest) = arrangement.shares(parts);
         let built: Vec<DomainId> = shares.iter().map(|(_, id, _)| *id).collect();
         let ids = built.iter().map(|id| id.0 as usize + 1).max().unwrap_or(0).max(layout.domains.len());
@@ -164,13 +173,15 @@ impl Table {
 
     fn rehearse(
         &self,
-        old: &Directory,
+        layout: &Layout,
         new: &Arc<Directory>,
         arrangement: &Arrangement,
-        parts: Parts,
+        mut parts: Parts,
         now: Timestamp,
     ) -> Affected {
-        let mut affected = Affected::new(old, new, &parts.conversations);
+        let mut affected = Affected::new(&layout.directory, new, &parts.conversations);
+        parts.agents.extend(layout.absent.iter().cloned());
+        parts.groups.extend(layout.absent_groups.iter().cloned());
         let (shares, _) = arrangement.clone_plans().shares(parts);
         for (plan, _, parts) in shares {
             let domain = Domain::build(new, &plan, self.settings, &self.hasher, parts, now);
@@ -189,6 +200,7 @@ impl Layout {
             sellers: Map::default(),
             accounts: Map::default(),
             absent: Vec::new(),
+            absent_groups: Vec::new(),
         }
     }
 

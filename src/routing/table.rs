@@ -49,6 +49,8 @@ pub(super) struct Layout {
     pub(super) accounts: Map<AccountId, DomainId>,
     /// What the store has of accounts that act for nobody now.
     pub(super) absent: Vec<AgentRow>,
+    /// What the store has of the rotations of groups that are not configured now.
+    pub(super) absent_groups: Vec<GroupRow>,
 }
 
 /// A domain where it stands in the table.

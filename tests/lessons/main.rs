@@ -6,6 +6,7 @@ mod assigning;
 mod figures;
 mod found;
 mod keeping;
+mod reloading;
 mod shop;
 mod waiting;
 

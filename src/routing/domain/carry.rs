@@ -4,8 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Cause, Domain, Entry};
+use crate::directory::WhenLost;
 use crate::model::{AccountId, ConversationId, GroupId, Map, SellerId, SessionId, State, Status, Timestamp};
-use crate::routing::agent::WrapUp;
+use crate::routing::agent::{Reach, WrapUp};
 use crate::routing::conversation::Conversation;
 use crate::routing::desk::{Day, Durations};
 use crate::routing::event::{AgentRow, GroupRow};
@@ -188,8 +189,9 @@ impl Domain {
             let Some(agent) = self.agent_at.get(&row.account) else { continue };
             for (seller, status) in &row.paused {
                 let desk = self.desk_at.get(seller);
-                if let Some(post) = desk.and_then(|desk| self.agents[*agent].post_mut(*desk)) {
-                    post.paused = Some(*status);
+                match desk.and_then(|desk| self.agents[*agent].post_mut(*desk)) {
+                    Some(post) => post.paused = Some(*status),
+                    None => self.work.unpaused.push((row.account.clone(), seller.clone())),
                 }
             }
         }
@@ -209,6 +211,9 @@ impl Domain {
             for (member, weight) in weights {
                 state.members[member].current = weight;
             }
+            if self.group_row(desk, group) != *row {
+                self.work.rotated.push((desk, group));
+            }
         }
     }
 
@@ -216,13 +221,13 @@ impl Domain {
         let grace = now + self.settings.presence_grace;
         self.held = if live.running { live.held } else { Some((now, grace)) };
         for agent in &mut self.agents {
-            if let Some((sessions, grace_until)) = live.sessions.get(&agent.account) {
+            let known = live.sessions.get(&agent.account);
+            if let Some((sessions, grace_until)) = known {
                 agent.sessions.clone_from(sessions);
                 agent.grace_until = *grace_until;
             }
-            // Whoever is said to be there and is not has the time to come back, also if its loss could not be written.
-            let lost = agent.sessions.is_empty() && agent.grace_until.is_none();
-            if lost && agent.status != Status::Offline {
+            // Of whom nothing is known is said to be there: it has the time to come back.
+            if known.is_none() && agent.status != Status::Offline {
                 agent.grace_until = Some(grace);
             }
         }
@@ -274,6 +279,8 @@ impl Domain {
         self.conversations.insert(id, Box::new(entry));
         self.mark_due(id, now);
         self.link(id);
+        self.readmit_who_is_back(id, desk, now);
+        self.work.rounds.insert(id);
         if !self.directory.sellers.contains_key(&self.desks[desk].seller.id) {
             self.work.close.push(id);
             return;
@@ -286,9 +293,30 @@ impl Domain {
         match (state, barred) {
             (State::Offered, _) if !running => self.work.withdraw.push(id),
             (State::Offered, Some(_)) => self.work.withdraw.push(id),
+            (State::Offered, None) if agent.is_some_and(|agent| !self.agents[agent].is_connected()) => {
+                self.work.withdraw.push(id);
+            }
             (State::Active, Some(cause)) => self.work.evict.push((id, cause)),
+            (State::Active, None) if agent.is_some_and(|agent| self.lets_go(agent, desk, group_at)) => {
+                self.work.evict.push((id, Cause::AgentLost));
+            }
             _ => {}
         }
+    }
+
+    /// Whether somebody offline is not left what it holds of a group: however it has come to keep that.
+    fn lets_go(&self, agent: usize, desk: usize, group: usize) -> bool {
+        let reroutes = self.desks[desk].config(group).when_agent_lost == WhenLost::Reroute;
+        self.agents[agent].status == Status::Offline && reroutes
+    }
+
+    /// Excluded for who is back and online already, it is so no longer.
+    fn readmit_who_is_back(&mut self, id: ConversationId, desk: usize, now: Timestamp) {
+        let lost = self.lost_with(id).into_iter();
+        let back: Vec<_> = lost.filter(|agent| self.agents[*agent].reach(desk, now) == Reach::Online).collect();
+        let back = back.into_iter().map(|agent| (id, self.account(agent)));
+        let back: Vec<_> = back.collect();
+        self.work.readmit.extend(back);
     }
 
     /// Why an agent may have nothing of a desk any more, if so.

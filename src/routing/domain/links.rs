@@ -168,7 +168,7 @@ impl Domain {
         }
     }
 
-    fn lost_with(&self, id: ConversationId) -> Vec<usize> {
+    pub(super) fn lost_with(&self, id: ConversationId) -> Vec<usize> {
         let excluded = self.conversations.get(&id).map(|entry| &entry.conversation.excluded);
         let lost = excluded.into_iter().flatten().filter(|(_, why)| *why == Exclusion::Lost);
         lost.filter_map(|(account, _)| self.agent_of(account)).collect()

@@ -46,6 +46,9 @@ impl Domain {
                 return Some(vec![change]);
             }
         }
+        if let Some(change) = self.next_forgotten(now) {
+            return Some(vec![change]);
+        }
         while let Some((id, cause)) = self.work.evict.pop() {
             if let Some(change) = self.evict(id, cause, now) {
                 return Some(vec![change]);
@@ -72,6 +75,21 @@ impl Domain {
             }
         }
         None
+    }
+
+    /// Whether what comes next is the eviction of what somebody held who is lost.
+    pub(super) fn takes_from_lost(&self) -> bool {
+        let first = self.work.close.is_empty() && self.work.moved.is_empty();
+        first && self.work.evict.last().is_some_and(|(_, cause)| *cause == Cause::AgentLost)
+    }
+
+    /// What of rotations and pauses does not apply any more is no longer kept either.
+    fn next_forgotten(&mut self, at: Timestamp) -> Option<Change> {
+        if let Some((desk, group)) = self.work.rotated.pop() {
+            return Some(Change::new(Event::Rotated { row: self.group_row(desk, group) }, Cause::Reload));
+        }
+        let (agent, seller) = self.work.unpaused.pop()?;
+        Some(Change::new(Event::Paused { agent, seller, status: None, at }, Cause::Reload))
     }
 
     /// An offer that has to be withdrawn.

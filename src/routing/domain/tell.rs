@@ -92,8 +92,10 @@ impl Domain {
             }
             Event::Paused { agent, seller, status, .. } => {
                 let Some(desk) = self.desk_at.get(seller).copied() else { return };
-                let own = self.agent_of(agent).map(|agent| self.agents[agent].status);
-                let status = status.or(own).unwrap_or(crate::model::Status::Offline);
+                // It may have ended because the agent does not act for the seller any more.
+                let own = self.agent_of(agent).filter(|agent| self.agents[*agent].post(desk).is_some());
+                let Some(own) = own.map(|agent| self.agents[agent].status) else { return };
+                let status = status.unwrap_or(own);
                 let cause = crate::routing::PresenceCause::Paused;
                 let notice = Notice::Presence { agent: agent.clone(), status, cause, seller: Some(seller.clone()) };
                 self.tell_presence(desk, agent, notice, run);

@@ -1,0 +1,168 @@
+//! What a simulation found wrong where a table is built anew: by another configuration, by a start.
+
+use fenliu::model::{State, Status};
+use fenliu::routing::{Command, Exclusion};
+
+use crate::group;
+use crate::shop::{Shop, accounts, certified, seller, shop};
+
+/// A seller `tea` with the people named, of whom `ann` may serve another seller too.
+fn two(people: &[(&str, u32)], tea: &str, phones: &[(&str, u32)]) -> String {
+    accounts(&people.iter().filter(|(who, _)| *who != "ann").copied().collect::<Vec<_>>())
+        + &certified("hao", "2036-12-31")
+        + &certified("ann", "2036-12-31")
+        + "[[sub_account]]\nid = \"ann\"\nkind = \"certified\"\ncapacity = 2\n"
+        + &seller("tea", "lin", people, tea)
+        + &seller("phones", "hao", phones, &group("all", &[], ""))
+}
+
+#[test]
+fn who_goes_leaves_nothing_behind_however_much_it_holds() {
+    let groups = group("all", &["mei"], "") + &group("kept", &["mei"], "when_agent_lost = \"keep\"");
+    let mut shop = shop(&[("mei", 400)], &groups);
+    shop.online("mei");
+    for n in 0..300 {
+        shop.start(&format!("b{n}"));
+    }
+    assert_eq!(shop.held("mei"), 300);
+
+    // Only the first record is kept: the process ends before the next.
+    let domain = shop.table.domain_of_agent(&"mei".into()).unwrap();
+    let caller = fenliu::model::Caller::Staff { account: "mei".into(), sellers: None };
+    let actor = fenliu::routing::Actor { caller: Some(&caller), session: None };
+    let command = Command::SetStatus { agent: None, seller: None, status: Status::Offline, reroute: true };
+    let batch = shop.table.act(domain, &actor, command, shop.now, |acted| acted.batch).unwrap();
+    let evicted = batch.events.iter().filter(|event| matches!(event, fenliu::routing::Event::Queued { .. }));
+
+    assert_eq!(evicted.count(), 300);
+}
+
+#[test]
+fn who_is_offline_at_a_start_and_holds_what_it_may_not_keep_loses_it() {
+    let mut shop = shop(&[("mei", 3), ("bo", 3)], &group("all", &["mei", "bo"], ""));
+    shop.online("mei");
+    let id = shop.start("ada");
+    shop.online("bo");
+    shop.kept
+        .agents
+        .iter_mut()
+        .filter(|row| row.account.as_str() == "mei")
+        .for_each(|row| row.status = Status::Offline);
+
+    shop.restart(1);
+    shop.arrive("bo", None);
+
+    assert_eq!(shop.agent(id), Some("bo"));
+}
+
+#[test]
+fn a_reload_gives_no_time_to_come_back_to_somebody_who_was_not_there() {
+    let groups = group("all", &["mei"], "");
+    let people = [("mei", 2), ("bo", 2)];
+    let mut shop = shop(&people, &groups);
+    shop.online("bo");
+    shop.set_other("bo", "mei", "tea", Status::Online, false);
+    shop.online("lin");
+
+    shop.reload(&(accounts(&people) + &seller("tea", "lin", &people, &group("all", &["mei"], "close_idle = \"1h\""))));
+    let id = shop.start("ada");
+
+    assert_eq!(shop.agent(id), Some("lin"), "nobody of the group is there, nor is about to be");
+}
+
+#[test]
+fn a_pause_ends_with_the_authorization_also_in_the_store() {
+    let people = [("mei", 2), ("ann", 2)];
+    let with = two(&people, &group("all", &["ann"], ""), &[("ann", 2)]);
+    let without = two(&people[..1], &group("all", &[], ""), &[("ann", 2)]);
+    let mut shop = Shop::new(&with);
+    shop.online("ann");
+    shop.online("mei");
+    shop.set_other("mei", "ann", "tea", Status::Away, false);
+
+    shop.reload(&without);
+
+    let row = shop.kept.agents.iter().find(|row| row.account.as_str() == "ann").unwrap();
+    assert!(row.paused.is_empty(), "{row:?}");
+}
+
+#[test]
+fn a_rotation_forgets_who_is_no_member_any_more_also_in_the_store() {
+    let people = [("mei", 2), ("bo", 2)];
+    let text = |members: &[&str]| {
+        accounts(&people) + &seller("tea", "lin", &people, &group("all", members, "strategy = \"weighted\""))
+    };
+    let mut shop = Shop::new(&text(&["mei", "bo"]));
+    shop.online("mei");
+    shop.online("bo");
+    shop.start("ada");
+
+    shop.reload(&text(&["bo"]));
+
+    let row = &shop.kept.groups[0];
+    assert_eq!(row.weights.iter().map(|(who, _)| who.as_str()).collect::<Vec<_>>(), ["bo"]);
+}
+
+#[test]
+fn who_was_lost_is_asked_again_when_a_reload_makes_it_reachable() {
+    let people = [("mei", 2), ("ann", 2)];
+    let text = two(&people, &group("all", &["ann"], ""), &[("ann", 2)]);
+    // The seller itself is not fit: whoever acts for it cannot, and goes on for the other one.
+    let expired = text.replacen("certified_until = 2036-12-31", "certified_until = 2026-11-23", 1);
+    let mut shop = Shop::new(&text);
+    shop.online("ann");
+    let id = shop.start("ada");
+    shop.set("ann", Status::Offline, true).unwrap();
+    shop.reload(&expired);
+    shop.set("ann", Status::Online, false).unwrap();
+    let excluded = shop.rows[&id].exclusion(&"ann".into());
+    assert_eq!((shop.state(id), excluded), (State::LeftMessage, Some(Exclusion::Lost)));
+
+    shop.reload(&text);
+
+    assert_eq!(shop.agent(id), Some("ann"));
+}
+
+#[test]
+fn a_round_is_over_when_a_reload_takes_out_those_who_were_still_to_be_asked() {
+    let people = [("mei", 2), ("bo", 1)];
+    let text = |members: &[&str]| {
+        let settings = "assignment = \"offer\"\noffer_timeout = \"20s\"";
+        accounts(&people)
+            + &seller("tea", "lin", &people, &(group("all", members, settings) + &group("other", &["bo"], "")))
+    };
+    let mut shop = Shop::new(&text(&["mei", "bo"]));
+    shop.online("bo");
+    let busy = shop.start("eve");
+    shop.accept("bo", busy).unwrap();
+    shop.online("mei");
+    let id = shop.start("ada");
+    shop.decline("mei", id).unwrap();
+    assert_eq!(shop.state(id), State::Queued, "the other is full, and will be asked");
+
+    shop.reload(&text(&["mei"]));
+    shop.wait(20);
+
+    assert_eq!(shop.agent(id), Some("mei"), "it is asked again when the round is over");
+}
+
+#[test]
+fn a_rehearsal_knows_who_comes_back_with_a_reload() {
+    let people = [("mei", 2), ("bo", 2)];
+    let text = |members: &[(&str, u32)]| {
+        let groups = group("all", &members.iter().map(|(who, _)| *who).collect::<Vec<_>>(), "");
+        accounts(&people) + &seller("tea", "lin", members, &groups)
+    };
+    let mut shop = Shop::new(&text(&people));
+    shop.online("bo");
+    shop.online("mei");
+    shop.reload(&text(&people[..1]));
+    shop.set("mei", Status::Away, false).unwrap();
+    let id = shop.start("ada");
+    assert_eq!(shop.state(id), State::Queued);
+    let back = fenliu::directory::Directory::from_toml(&text(&people[1..]), shop.now).unwrap();
+
+    let affected = shop.table.rehearse_reload(&std::sync::Arc::new(back), shop.now);
+
+    assert_eq!(affected.number, 0, "it waits on for somebody who is about to return");
+}
