@@ -195,7 +195,8 @@ impl Draft {
     }
 }
 
-const SETTINGS: &[(&str, &[&str])] = &[
+/// Settings of a group, and values for each.
+pub const SETTINGS: &[(&str, &[&str])] = &[
     ("recent_agent", &["\"72h\"", "\"30s\""]),
     ("recent_agent_even_if_away", &["true"]),
     ("recent_agent_when_full", &["\"exceed\"", "\"7s\"", "\"skip\""]),

@@ -1,14 +1,14 @@
 //! What must not be, whatever has happened. It knows the rows, and by itself who has a session and who wraps up.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use fenliu::directory::{DomainId, RecentWhenFull};
+use fenliu::directory::{Directory, Domain, RecentWhenFull};
 use fenliu::model::{AccountId, ConversationId, GroupId, SellerId, SessionId, State, Timestamp};
 use fenliu::routing::{Acted, Batch, Conversation, Event, Notice, Recipient, Row};
 
 use crate::model::{Model, WrapUp};
 use crate::store::Rows;
-use crate::world::World;
 
 /// How many conversations of a table are looked at one by one.
 const LOOKED_AT: usize = 40;
@@ -21,23 +21,27 @@ pub struct Presence {
     pub wrap_ups: Vec<WrapUp>,
 }
 
+/// A limit: of an account, of its authorization for a seller, of its membership.
+type Limit = (AccountId, Option<SellerId>, Option<GroupId>);
+
 /// The checker.
-pub struct Checker<'a> {
-    world: &'a World,
+pub struct Checker {
+    pub directory: Arc<Directory>,
     pub presence: BTreeMap<AccountId, Presence>,
     /// Whether somebody was given more than it may have, by force.
     pub forced: bool,
+    /// Who held more than a limit when that was lowered, and how many: never more again.
+    excused: BTreeMap<Limit, u32>,
 }
 
-impl<'a> Checker<'a> {
-    pub fn new(world: &'a World) -> Self {
-        Self { world, presence: BTreeMap::new(), forced: false }
+impl Checker {
+    pub fn new(directory: &Arc<Directory>) -> Self {
+        Self { directory: Arc::clone(directory), presence: BTreeMap::new(), forced: false, excused: BTreeMap::new() }
     }
 
     /// The table as the reference sees it.
-    fn model(&self, domain: DomainId, rows: &Rows, now: Timestamp) -> Model {
-        let plan = &self.world.directory.domains[domain.0 as usize];
-        let mut model = Model::new(&self.world.directory, plan, std::time::Duration::ZERO, now);
+    fn model(&self, plan: &Domain, rows: &Rows, now: Timestamp) -> Model {
+        let mut model = Model::new(&self.directory, plan, std::time::Duration::ZERO, now);
         for (account, agent) in &mut model.agents {
             if let Some(row) = rows.agents.get(account) {
                 (agent.status, agent.given, agent.ended) = (row.status, row.last_given, row.last_ended);
@@ -54,8 +58,8 @@ impl<'a> Checker<'a> {
     }
 
     /// Invariants 1, 2 and 3, by brute force.
-    pub fn state(&self, domain: DomainId, rows: &Rows, now: Timestamp) -> Result<(), String> {
-        let model = self.model(domain, rows, now);
+    pub fn state(&mut self, plan: &Domain, rows: &Rows, now: Timestamp) -> Result<(), String> {
+        let model = self.model(plan, rows, now);
         for c in model.open.values() {
             if c.agent.is_some() != matches!(c.state, State::Active | State::Offered) {
                 return Err(format!("{} is {:?} with {:?}", c.id, c.state, c.agent));
@@ -68,37 +72,47 @@ impl<'a> Checker<'a> {
         model.open.values().skip(from).step_by(every.max(1)).try_for_each(|c| self.not_idle(&model, c))
     }
 
-    /// Nobody has more than any of its limits, twice if somebody could say so.
-    fn limits(&self, model: &Model) -> Result<(), String> {
-        let exceeds = |group: &fenliu::directory::Group| group.recent_agent_when_full == RecentWhenFull::Exceed;
-        let groups = model.sellers.iter().flat_map(|seller| &model.seller(seller).groups);
-        let times = if self.forced || groups.clone().any(exceeds) { 2 } else { 1 };
-        let over = |who: &AccountId, held: u32, limit: u32| {
-            if held > limit * times { Err(format!("{who} holds {held}, the limit is {limit}")) } else { Ok(()) }
-        };
-        let mut all: BTreeMap<&AccountId, u32> = BTreeMap::new();
-        let mut here: BTreeMap<(&AccountId, &SellerId), u32> = BTreeMap::new();
-        let mut through: BTreeMap<(&AccountId, &SellerId, &GroupId), u32> = BTreeMap::new();
-        for c in model.open.values() {
-            let Some(agent) = &c.agent else { continue };
-            *all.entry(agent).or_default() += 1;
-            *here.entry((agent, &c.seller)).or_default() += 1;
-            if let Some(via) = &c.via {
-                *through.entry((agent, &c.seller, via)).or_default() += 1;
+    /// Nobody has more than any of its limits, twice if somebody could say so, or what it had when it was lowered.
+    fn limits(&mut self, model: &Model) -> Result<(), String> {
+        let times = self.times(model.sellers.iter());
+        for (limit, held) in held(model.open.values()) {
+            let most = self.most(&limit).saturating_mul(times);
+            let excused = self.excused.get(&limit).copied().unwrap_or(0);
+            if held > most.max(excused) {
+                return Err(format!("{limit:?} holds {held}, the limit is {most}"));
+            }
+            if held <= most {
+                self.excused.remove(&limit);
+            } else {
+                self.excused.insert(limit, held);
             }
         }
-        for (who, held) in all {
-            over(who, held, model.directory.capacity_of(who))?;
-        }
-        for ((who, seller), held) in here {
-            let limit = model.authorization(who, seller).and_then(|authorization| authorization.capacity);
-            over(who, held, limit.unwrap_or(u32::MAX / 2))?;
-        }
-        for ((who, seller, via), held) in through {
-            let member = model.group(seller, via).members.iter().find(|member| member.account == *who);
-            over(who, held, member.and_then(|member| member.capacity).unwrap_or(u32::MAX / 2))?;
-        }
         Ok(())
+    }
+
+    /// Whoever holds more than it may is not to blame: limits are others now.
+    pub fn excuse(&mut self, rows: &Rows) {
+        self.excused = held(rows.open.values()).into_iter().filter(|(limit, held)| *held > self.most(limit)).collect();
+    }
+
+    /// How many times over limits may be taken.
+    fn times<'s>(&self, mut sellers: impl Iterator<Item = &'s SellerId>) -> u32 {
+        let exceeds = |group: &fenliu::directory::Group| group.recent_agent_when_full == RecentWhenFull::Exceed;
+        let any = self.forced || sellers.any(|seller| self.directory.sellers[seller].groups.iter().any(exceeds));
+        if any { 2 } else { 1 }
+    }
+
+    fn most(&self, (who, seller, via): &Limit) -> u32 {
+        let Some(seller) = seller else { return self.directory.capacity_of(who) };
+        let Some(seller) = self.directory.sellers.get(seller) else { return u32::MAX };
+        let limit = match via {
+            None => seller.agents.get(who).and_then(|authorization| authorization.capacity),
+            Some(via) => {
+                let mut members = seller.group(via).into_iter().flat_map(|group| &group.members);
+                members.find(|member| member.account == *who).and_then(|member| member.capacity)
+            }
+        };
+        limit.unwrap_or(u32::MAX)
     }
 
     fn not_idle(&self, model: &Model, c: &Conversation) -> Result<(), String> {
@@ -145,7 +159,7 @@ impl<'a> Checker<'a> {
         before: &Rows,
         after: &Rows,
     ) -> Result<(), String> {
-        let group = self.world.directory.sellers[&placed.seller].group(&placed.group).unwrap();
+        let group = self.directory.sellers[&placed.seller].group(&placed.group).unwrap();
         let key = |c: &Conversation| match group.priority_step {
             fenliu::directory::PriorityStep::Worth(step) => {
                 (c.queued_at.micros() - i64::from(c.priority) * step.as_micros() as i64, 0, c.id)
@@ -169,13 +183,17 @@ impl<'a> Checker<'a> {
     }
 
     /// Invariant 5: nothing of a seller reaches anybody whom it does not authorise.
-    pub fn secrets(&self, acted: &Acted, now: Timestamp) -> Result<(), String> {
+    pub fn secrets(&self, acted: &Acted, before: &Rows, now: Timestamp) -> Result<(), String> {
         for outgoing in &acted.outgoing {
             for to in &outgoing.to {
                 let Recipient::Staff(account) = to else { continue };
-                let authorization = self.world.directory.sellers[&outgoing.seller].agents.get(account);
+                let seller = self.directory.sellers.get(&outgoing.seller);
+                let authorization = seller.and_then(|seller| seller.agents.get(account));
                 let hears = match &outgoing.notice {
-                    Notice::Unassigned { .. } | Notice::OfferEnded { .. } => authorization.is_some(),
+                    // Who had it hears that it has it no longer, whatever else it may know from then on.
+                    Notice::Unassigned { conversation, .. } => had(before, *conversation, account),
+                    Notice::OfferEnded { conversation, .. } => had(before, *conversation, account),
+                    Notice::Closed { view, .. } if seller.is_none() => had(before, view.id, account),
                     Notice::Presence { agent, .. } if agent == account => authorization.is_some(),
                     _ => authorization.is_some_and(|authorization| authorization.in_force(now)),
                 };
@@ -199,7 +217,8 @@ impl<'a> Checker<'a> {
                     let Some(closed) = closed else { continue };
                     // A closed conversation names its agent only if that one owned it.
                     let Some(agent) = closed.agent.clone() else { continue };
-                    let group = self.world.directory.sellers[&closed.seller].group(&closed.group).unwrap();
+                    let seller = self.directory.sellers.get(&closed.seller);
+                    let Some(group) = seller.and_then(|seller| seller.group(&closed.group)) else { continue };
                     if !group.wrap_up.is_zero() {
                         let wrap_up = WrapUp {
                             seller: closed.seller.clone(),
@@ -228,6 +247,24 @@ impl<'a> Checker<'a> {
             presence.wrap_ups.retain(|wrap_up| wrap_up.until > now);
         }
     }
+}
+
+fn had(before: &Rows, conversation: ConversationId, who: &AccountId) -> bool {
+    before.open.get(&conversation).is_some_and(|c| c.agent.as_ref() == Some(who))
+}
+
+/// How many conversations everybody holds, by what limits them.
+fn held<'c>(open: impl Iterator<Item = &'c Conversation>) -> BTreeMap<Limit, u32> {
+    let mut held: BTreeMap<Limit, u32> = BTreeMap::new();
+    for c in open {
+        let Some(agent) = &c.agent else { continue };
+        *held.entry((agent.clone(), None, None)).or_default() += 1;
+        *held.entry((agent.clone(), Some(c.seller.clone()), None)).or_default() += 1;
+        if c.via.is_some() {
+            *held.entry((agent.clone(), Some(c.seller.clone()), c.via.clone())).or_default() += 1;
+        }
+    }
+    held
 }
 
 /// What is told of a conversation that cannot be found.

@@ -7,7 +7,7 @@ use fenliu::routing::{Command, Destination, Earlier, Past, Profile, Reopen, Star
 
 use crate::run::{Run, message};
 
-impl Run<'_> {
+impl Run {
     /// What is asked, as drawn.
     pub fn command(&mut self, draw: u64) -> Result<(), String> {
         match draw {
@@ -38,7 +38,7 @@ impl Run<'_> {
 
     fn set_other(&mut self) -> Result<(), String> {
         let (by, who) = (self.agent(), self.agent());
-        let seller = self.random.one(&self.world.sellers).clone();
+        let seller = self.random.one(&self.sellers).clone();
         if self.table.domain_of_agent(&by) != self.table.domain_of_seller(&seller) {
             return Ok(());
         }
@@ -49,7 +49,7 @@ impl Run<'_> {
 
     fn start(&mut self) -> Result<(), String> {
         let (id, buyer) = (self.id(), self.random.below(self.size.buyers()));
-        let seller = self.random.one(&self.world.sellers).clone();
+        let seller = self.random.one(&self.sellers).clone();
         let key = BuyerKey { within: None, sub: format!("buyer{buyer}").into() };
         let start = Start {
             conversation: ConversationId(id),
@@ -113,7 +113,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.checker.forced |= force;
-        let groups = &self.world.directory.sellers[&c.seller].groups;
+        let groups = &self.config.directory.sellers[&c.seller].groups;
         let group = self.random.one(groups).id.clone();
         let command = match self.random.below(4) {
             0 => Command::Claim { conversation, force, if_rev: None },
@@ -135,7 +135,7 @@ impl Run<'_> {
             return Ok(());
         }
         let caller = Caller::Buyer { key: closed.profile.key.clone(), sellers: None };
-        let domain = self.table.domain_of_seller(&closed.seller).unwrap();
+        let Some(domain) = self.table.domain_of_seller(&closed.seller) else { return Ok(()) };
         let id = closed.id;
         let command = Command::Reopen(Box::new(Reopen { closed, message: message(self.id()) }));
         let reopened = self.act(domain, Some(&caller), None, command)?.is_ok();

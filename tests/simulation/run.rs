@@ -5,18 +5,19 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fenliu::directory::DomainId;
+use fenliu::directory::{Directory, DomainId};
 use fenliu::model::{
-    AccountId, Body, BuyerKey, Caller, ConversationId, SessionId, State, Status, Timestamp, Visibility,
+    AccountId, Body, BuyerKey, Caller, ConversationId, SellerId, SessionId, State, Status, Timestamp, Visibility,
 };
-use fenliu::routing::{Acted, Actor, Command, Conversation, Here, NewMessage, Refusal, Row, Settings, Table};
+use fenliu::routing::{Acted, Actor, Command, Conversation, NewMessage, Refusal, Settings, Table};
 
 use crate::checker::Checker;
+use crate::draft::Draft;
 use crate::random::Random;
-use crate::store::{Rows, Store};
+use crate::store::{Config, Rows, Store};
 use crate::world::{START, World};
 
-const GRACE: Duration = Duration::from_secs(30);
+pub const GRACE: Duration = Duration::from_secs(30);
 
 /// How big the table is, and so how often all of it is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,32 +37,45 @@ impl Size {
 }
 
 /// The run.
-pub struct Run<'a> {
-    pub world: &'a World,
+pub struct Run {
+    pub config: Config,
+    pub sellers: Vec<SellerId>,
+    pub accounts: Vec<AccountId>,
     pub size: Size,
     pub random: Random,
     pub table: Table,
     pub store: Store,
-    pub checker: Checker<'a>,
+    pub checker: Checker,
+    /// Who is connected, and by which sessions.
+    pub connected: BTreeMap<AccountId, Vec<SessionId>>,
+    /// How many domains were made of several, and how many were made several.
+    pub merges: usize,
+    pub splits: usize,
     pub now: Timestamp,
     steps: usize,
     next_id: u128,
     /// Whether faults happen and deadlines are late.
     faults: bool,
     /// Buyers of whom the last that was seen is that they went.
-    gone: HashSet<BuyerKey>,
-    log: Vec<String>,
+    pub gone: HashSet<BuyerKey>,
+    pub log: Vec<String>,
 }
 
-impl<'a> Run<'a> {
-    pub fn new(world: &'a World, seed: u64, size: Size) -> Self {
+impl Run {
+    pub fn new(world: &World, seed: u64, size: Size) -> Self {
+        let config = Config { directory: Arc::clone(&world.directory), draft: Draft::new(&world.text) };
         Self {
-            world,
+            sellers: world.sellers.clone(),
+            accounts: world.accounts.clone(),
+            connected: BTreeMap::new(),
+            merges: 0,
+            splits: 0,
             size,
             random: Random::new(seed ^ 0x5EED),
-            table: table(world, &Rows::default(), START),
-            store: Store::default(),
-            checker: Checker::new(world),
+            table: table(&config.directory, &Rows::default(), START),
+            store: Store::new(config.clone()),
+            checker: Checker::new(&config.directory),
+            config,
             now: START,
             steps: 0,
             next_id: 0,
@@ -87,7 +101,8 @@ impl<'a> Run<'a> {
         match draw {
             0..2 if self.faults => self.restart()?,
             2..4 if self.faults => self.lose_commit()?,
-            4..8 => self.reload()?,
+            4..24 if self.size == Size::Small => self.reload()?,
+            4..7 => self.reload()?,
             0..180 => self.pass(false)?,
             180..200 => self.pass(true)?,
             _ => self.command(draw)?,
@@ -102,7 +117,7 @@ impl<'a> Run<'a> {
     /// Faults stop and everybody is there: within a bound everything that can be served is.
     pub fn come_to_rest(&mut self) -> Result<(), String> {
         self.faults = false;
-        let accounts = self.world.accounts.clone();
+        let accounts = self.accounts.clone();
         for account in &accounts {
             self.arrive(account, Some(Status::Online))?;
             self.ask(
@@ -134,7 +149,7 @@ impl<'a> Run<'a> {
 
     /// What still waits at rest has nobody at all who may ever have it.
     fn could_not_be_served(&self, c: &Conversation) -> Result<(), String> {
-        let seller = &self.world.directory.sellers[&c.seller];
+        let seller = &self.config.directory.sellers[&c.seller];
         let group = seller.group(&c.group).unwrap();
         let helpers = group.overflow.iter().filter_map(|step| seller.group(&step.to));
         let members = std::iter::once(group).chain(helpers).flat_map(|group| &group.members);
@@ -161,8 +176,8 @@ impl<'a> Run<'a> {
         if self.table.next_deadline().is_some_and(|next| next <= self.now) {
             return Ok(());
         }
-        for domain in self.domains() {
-            self.checker.state(domain, &facts, self.now)?;
+        for plan in &self.config.directory.domains {
+            self.checker.state(plan, &facts, self.now)?;
         }
         Ok(())
     }
@@ -171,81 +186,27 @@ impl<'a> Run<'a> {
     fn equal(&self, facts: &Rows) -> Result<(), String> {
         let hoped = &self.store.hoped;
         for (id, c) in &facts.open {
-            let mut row = hoped.open.get(id).cloned().ok_or_else(|| crate::checker::missing(*id))?;
-            // A start takes every buyer for gone until it is seen.
-            row.buyer_gone_since = row.buyer_gone_since.and(c.buyer_gone_since).or(c.buyer_gone_since);
-            if row != *c {
+            let row = hoped.open.get(id).ok_or_else(|| crate::checker::missing(*id))?;
+            if !crate::reload::same(c, row) {
                 return Err(format!("the table has {c:?}\nthe store {row:?}"));
             }
         }
         let gone = hoped.open.keys().find(|id| !facts.open.contains_key(id));
-        let agents = hoped.agents.iter().all(|(account, row)| facts.agents[account] == *row);
-        let groups = hoped.groups.iter().all(|(key, row)| facts.groups[key] == *row);
+        let agent = hoped.agents.iter().find(|(id, row)| facts.agents.get(*id).is_some_and(|fact| fact != *row));
+        let group = hoped.groups.iter().find(|(id, row)| facts.groups.get(*id).is_some_and(|fact| fact != *row));
         match gone {
             Some(id) => Err(crate::checker::missing(*id)),
-            None if !agents || !groups => Err("agents or rotations differ".to_owned()),
-            None => Ok(()),
+            None => match (agent, group) {
+                (Some((id, row)), _) => Err(format!("the table has {:?}\nthe store {row:?}", facts.agents[id])),
+                (_, Some((id, row))) => Err(format!("the table has {:?}\nthe store {row:?}", facts.groups[id])),
+                (None, None) => Ok(()),
+            },
         }
     }
 
-    fn domains(&self) -> impl Iterator<Item = DomainId> + use<> {
-        (0..self.world.directory.domains.len()).map(|domain| DomainId(domain as u32))
-    }
-
-    /// The process ends with some of it unwritten, and begins again a while later.
-    fn restart(&mut self) -> Result<(), String> {
-        let count = self.random.below(10);
-        self.store.write(count)?;
-        self.store.fail();
-        self.now = self.now + Duration::from_secs(self.random.below(60) as u64);
-        self.begin()
-    }
-
-    /// A commit fails: the table is built anew in place from what is written; sessions stay.
-    fn lose_commit(&mut self) -> Result<(), String> {
-        let count = self.random.below(10);
-        self.store.write(count)?;
-        self.store.fail();
-        self.log.push(format!("{} a commit fails", self.now));
-        for account in &self.world.accounts {
-            let status = self.store.written.agents.get(account).map_or(Status::Offline, |row| row.status);
-            let presence = self.checker.presence.entry(account.clone()).or_default();
-            presence.wrap_ups.clear();
-            if presence.sessions.is_empty() && presence.grace_until.is_none() && status != Status::Offline {
-                presence.grace_until = Some(self.now + GRACE);
-            }
-        }
-        let (presence, gone) = (&self.checker.presence, &self.gone);
-        let here = Here {
-            session: &|session| presence.values().any(|agent| agent.sessions.contains(&session)),
-            buyer: &|key| !gone.contains(key),
-        };
-        self.table.restore(Arc::clone(&self.world.directory), self.store.written.recovered(), self.now, &here, || {});
-        self.tick()
-    }
-
-    fn begin(&mut self) -> Result<(), String> {
-        self.log.push(format!("{} begins anew", self.now));
-        self.table = table(self.world, &self.store.written, self.now);
-        for (account, presence) in &mut self.checker.presence {
-            let status = self.store.written.agents.get(account).map_or(Status::Offline, |row| row.status);
-            presence.sessions.clear();
-            presence.wrap_ups.clear();
-            presence.grace_until = (status != Status::Offline).then_some(self.now + GRACE);
-        }
-        self.tick()
-    }
-
-    /// The same configuration is loaded again, with another generation: nothing changes, invariant 8.
-    fn reload(&mut self) -> Result<(), String> {
-        let before = all_rows(&self.table, self.world);
-        let directory = fenliu::directory::Directory {
-            generation: self.table.directory().generation + 1,
-            ..(*self.world.directory).clone()
-        };
-        self.log.push(format!("{} is loaded again", self.now));
-        self.table.reload(Arc::new(directory), self.now, |_| {});
-        if all_rows(&self.table, self.world) == before { self.tick() } else { Err("a reload changes rows".to_owned()) }
+    pub fn domains(&self) -> impl Iterator<Item = DomainId> + use<'_> {
+        let plans = self.config.directory.domains.iter();
+        plans.map(|plan| self.table.domain_of_seller(&plan.sellers[0]).expect("a seller has a domain"))
     }
 
     /// Time passes, from deadline to deadline, or past some of them.
@@ -269,7 +230,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn tick(&mut self) -> Result<(), String> {
+    pub fn tick(&mut self) -> Result<(), String> {
         for _ in 0..10_000 {
             self.checker.pass(self.now);
             for domain in self.table.due(self.now) {
@@ -313,7 +274,7 @@ impl<'a> Run<'a> {
     }
 
     fn take(&mut self, acted: &mut Acted, in_order: bool) -> Result<bool, String> {
-        self.checker.secrets(acted, self.now)?;
+        self.checker.secrets(acted, &self.store.hoped, self.now)?;
         if let Some(batch) = acted.batch.take() {
             let before = if in_order { self.store.hoped.clone() } else { Rows::default() };
             self.checker.follow(&batch, self.now);
@@ -333,7 +294,14 @@ impl<'a> Run<'a> {
     }
 
     pub fn arrive(&mut self, who: &AccountId, status: Option<Status>) -> Result<(), String> {
+        if !self.config.directory.is_staff(who) {
+            return Ok(());
+        }
         let session = SessionId(self.id());
+        self.connected.entry(who.clone()).or_default().push(session);
+        if self.table.domain_of_agent(who).is_none() {
+            return Ok(());
+        }
         let presence = self.checker.presence.entry(who.clone()).or_default();
         presence.sessions.push(session);
         presence.grace_until = None;
@@ -341,9 +309,10 @@ impl<'a> Run<'a> {
     }
 
     pub fn leave(&mut self, who: &AccountId) -> Result<(), String> {
+        let Some(session) = self.connected.get_mut(who).and_then(Vec::pop) else { return Ok(()) };
         let status = self.store.hoped.agents.get(who).map_or(Status::Offline, |row| row.status);
-        let presence = self.checker.presence.entry(who.clone()).or_default();
-        let Some(session) = presence.sessions.pop() else { return Ok(()) };
+        let Some(presence) = self.checker.presence.get_mut(who) else { return Ok(()) };
+        presence.sessions.retain(|open| *open != session);
         if presence.sessions.is_empty() && status != Status::Offline {
             presence.grace_until = Some(self.now + GRACE);
         }
@@ -356,7 +325,7 @@ impl<'a> Run<'a> {
     }
 
     pub fn agent(&mut self) -> AccountId {
-        self.random.one(&self.world.accounts).clone()
+        self.random.one(&self.accounts).clone()
     }
 
     /// Some open conversation, of a state if there is one.
@@ -378,12 +347,7 @@ pub fn message(id: u128) -> NewMessage {
     NewMessage { client_id: format!("m{id}").into(), body, text: None, visibility: Visibility::All }
 }
 
-pub fn table(world: &World, rows: &Rows, now: Timestamp) -> Table {
+pub fn table(directory: &Arc<Directory>, rows: &Rows, now: Timestamp) -> Table {
     let settings = Settings { presence_grace: GRACE, ..Settings::default() };
-    Table::new(Arc::clone(&world.directory), settings, rows.recovered(), now, || {})
-}
-
-/// The rows of all domains.
-pub fn all_rows(table: &Table, world: &World) -> BTreeMap<u32, Vec<Row>> {
-    (0..world.directory.domains.len() as u32).map(|domain| (domain, table.rows(DomainId(domain)))).collect()
+    Table::new(Arc::clone(directory), settings, rows.recovered(), now, || {})
 }

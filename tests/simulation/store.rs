@@ -1,9 +1,26 @@
 //! A store that lags behind, and may lose what it has not yet written: as a journal whose commit fails.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
+use fenliu::directory::Directory;
 use fenliu::model::{AccountId, ConversationId, GroupId, SellerId, State};
 use fenliu::routing::{AgentRow, Batch, Conversation, Event, GroupRow, Recovered, Row};
+
+use crate::draft::Draft;
+
+/// A configuration as it is recorded.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub directory: Arc<Directory>,
+    pub draft: Draft,
+}
+
+/// What is written at once.
+enum Record {
+    Batch(Batch),
+    Config(Config),
+}
 
 /// The rows of a table.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -52,13 +69,14 @@ impl Rows {
 }
 
 /// The store.
-#[derive(Default)]
 pub struct Store {
+    /// The configuration that is written.
+    pub config: Config,
     /// What is written.
     pub written: Rows,
     /// What is written when all goes well.
     pub hoped: Rows,
-    waiting: VecDeque<Batch>,
+    waiting: VecDeque<Record>,
     /// The last number of every conversation that a sender was told is kept.
     pub acknowledged: BTreeMap<ConversationId, u64>,
     /// Closed conversations that are written, the last ones.
@@ -66,16 +84,45 @@ pub struct Store {
 }
 
 impl Store {
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            written: Rows::default(),
+            hoped: Rows::default(),
+            waiting: VecDeque::new(),
+            acknowledged: BTreeMap::new(),
+            closed: VecDeque::new(),
+        }
+    }
+
+    /// Another configuration comes in.
+    pub fn record(&mut self, config: Config) {
+        self.waiting.push_back(Record::Config(config));
+    }
+
+    /// Writes everything up to the last configuration.
+    pub fn write_config(&mut self) -> Result<(), String> {
+        let last = self.waiting.iter().rposition(|record| matches!(record, Record::Config(_)));
+        self.write(last.map_or(0, |last| last + 1))
+    }
+
     /// A batch comes in.
     pub fn send(&mut self, batch: Batch) {
         self.hoped.keep(&batch.rows);
-        self.waiting.push_back(batch);
+        self.waiting.push_back(Record::Batch(batch));
     }
 
     /// Writes so many batches, at most.
     pub fn write(&mut self, count: usize) -> Result<(), String> {
         for _ in 0..count {
-            let Some(batch) = self.waiting.pop_front() else { return Ok(()) };
+            let batch = match self.waiting.pop_front() {
+                Some(Record::Batch(batch)) => batch,
+                Some(Record::Config(config)) => {
+                    self.config = config;
+                    continue;
+                }
+                None => return Ok(()),
+            };
             for closed in self.written.keep(&batch.rows) {
                 self.acknowledged.remove(&closed.id);
                 self.closed.push_back(closed);
