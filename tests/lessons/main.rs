@@ -8,6 +8,7 @@ mod found;
 mod keeping;
 mod reloading;
 mod shop;
+mod telling;
 mod waiting;
 
 /// A group of the shop.

@@ -1,0 +1,100 @@
+//! What is told and when, and what must not be missed where much happens at once.
+
+use fenliu::model::{State, Status};
+use fenliu::routing::{Command, LeftReason, Notice};
+
+use crate::group;
+use crate::shop::{Shop, accounts, certified, seller, shop};
+
+#[test]
+fn all_who_wait_are_left_messages_when_the_last_goes_however_many_they_are() {
+    let mut shop = shop(&[("mei", 1)], &group("all", &["mei"], ""));
+    shop.online("mei");
+    let first = shop.start("ada");
+    let waiting: Vec<_> = (0..40).map(|n| shop.start(&format!("b{n}"))).collect();
+    assert!(waiting.iter().all(|id| shop.state(*id) == State::Queued));
+
+    shop.set("mei", Status::Offline, true).unwrap();
+
+    assert_eq!(shop.state(first), State::LeftMessage);
+    assert!(waiting.iter().all(|id| shop.rows[id].left == Some(LeftReason::NobodyOnline)));
+}
+
+#[test]
+fn more_positions_than_a_sweep_tells_are_told_a_second_later() {
+    let mut shop = shop(&[("mei", 1)], &group("all", &["mei"], "queue_limit = 0"));
+    shop.online("mei");
+    let held = shop.start("ada");
+    (0..1_011).for_each(|n| {
+        shop.start(&format!("b{n}"));
+    });
+    shop.wait(5);
+    let last = |shop: &mut Shop| {
+        let told = shop.told_to_buyer("b1010").into_iter();
+        let places = told.filter_map(|notice| match notice {
+            Notice::Queued { place, .. } => Some(place.position),
+            _ => None,
+        });
+        places.last()
+    };
+    assert_eq!(last(&mut shop), Some(1_011));
+
+    shop.close("mei", held).unwrap();
+    shop.wait(1);
+    assert_eq!(last(&mut shop), Some(1_011), "a thousand before it were told first");
+    shop.wait(1);
+
+    assert_eq!(last(&mut shop), Some(1_010));
+}
+
+#[test]
+fn a_pause_for_one_seller_withdraws_its_offers_and_no_others() {
+    let people = [("ann", 4)];
+    let asks = group("all", &["ann"], "assignment = \"offer\"");
+    let text = accounts(&[])
+        + &certified("hao", "2036-12-31")
+        + &certified("ann", "2036-12-31")
+        + "[[sub_account]]\nid = \"ann\"\nkind = \"certified\"\ncapacity = 4\n"
+        + &seller("tea", "lin", &people, &asks)
+        + &seller("phones", "hao", &people, &asks);
+    let mut shop = Shop::new(&text);
+    shop.online("ann");
+    shop.online("lin");
+    let tea = shop.start_at("tea", "ada", &[], None);
+    let phones = shop.start_at("phones", "ada", &[], None);
+    assert_eq!((shop.state(tea), shop.state(phones)), (State::Offered, State::Offered));
+
+    shop.set_other("lin", "ann", "tea", Status::Away, false);
+
+    assert_eq!((shop.state(tea), shop.state(phones)), (State::Queued, State::Offered));
+}
+
+#[test]
+fn that_a_buyer_has_gone_may_be_dropped_for_somebody_slow() {
+    let mut shop = shop(&[("mei", 1)], &group("all", &["mei"], ""));
+    shop.online("mei");
+    let id = shop.start("ada");
+
+    shop.buyer_presence(id, false);
+    shop.wait(10);
+
+    let gone = shop.told.iter().find(|told| matches!(told.notice, Notice::BuyerPresence { online: false, .. }));
+    assert!(gone.unwrap().droppable);
+}
+
+#[test]
+fn the_rows_of_a_table_are_by_id_whatever_has_happened() {
+    let mut shop = shop(&[("mei", 1)], &group("all", &["mei"], ""));
+    shop.online("mei");
+    let mut started: Vec<_> = (0..40).map(|n| shop.start(&format!("b{n}"))).collect();
+    started.sort();
+
+    let domain = shop.table.domain_of_conversation(started[0]).unwrap();
+    let rows = shop.table.rows(domain).into_iter().filter_map(|row| match row {
+        fenliu::routing::Row::Conversation(conversation) => Some(conversation.id),
+        _ => None,
+    });
+
+    assert_eq!(rows.collect::<Vec<_>>(), started);
+    assert!(shop.by_agent("mei", Command::Accept { conversation: started[1] }).is_err());
+}
