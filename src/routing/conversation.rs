@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::command::Context;
+use super::command::{Context, Start};
 use super::view::{LeftReason, Profile, Rating};
 use crate::model::{AccountId, ConversationId, EntryId, GroupId, SellerId, State, Timestamp};
 
@@ -123,6 +123,45 @@ pub struct Conversation {
 }
 
 impl Conversation {
+    /// One at its very beginning: it waits in a group, and nothing has happened yet.
+    pub fn begun(start: &Start, group: GroupId, now: Timestamp) -> Self {
+        Self {
+            id: start.conversation,
+            rev: 1,
+            seller: start.seller.clone(),
+            profile: Arc::clone(&start.profile),
+            context: Arc::clone(&start.context),
+            entry: start.entry.clone(),
+            state: State::Queued,
+            group,
+            via: None,
+            agent: None,
+            offer_until: None,
+            bound: None,
+            recent: start.past.recent.clone(),
+            recent_until: None,
+            priority: 0,
+            queued_at: now,
+            waiting_since: now,
+            counted: true,
+            pause_until: None,
+            buyer_gone_since: None,
+            excluded: Vec::new(),
+            asked: Vec::new(),
+            held: Vec::new(),
+            started_at: now,
+            assigned_at: None,
+            first_assigned_at: None,
+            first_reply_at: None,
+            closed_at: None,
+            left: None,
+            reason: None,
+            rating: None,
+            note: None,
+            tail: Tail::default(),
+        }
+    }
+
     /// Who owns it: its agent, if it is active.
     pub fn owner(&self) -> Option<&AccountId> {
         if self.state == State::Active { self.agent.as_ref() } else { None }

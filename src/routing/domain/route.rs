@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::{Domain, Entry, Fresh};
 use crate::directory::{Field, Matcher, Otherwise, RecentWhenFull, Seller, Target};
-use crate::model::{EntryId, State, Status, Timestamp};
+use crate::model::{EntryId, Status, Timestamp};
 use crate::routing::command::Context;
-use crate::routing::conversation::{Bound, Conversation, Tail};
+use crate::routing::conversation::Bound;
 use crate::routing::decision::{Cause, Looked};
 use crate::routing::view::{LeftReason, Profile};
 
@@ -132,45 +132,6 @@ impl Domain {
         let bound = entry.conversation.bound.as_ref().filter(|bound| bound.waits);
         let agent = bound.and_then(|bound| self.agent_of(&bound.agent));
         agent.is_some_and(|agent| self.agents[agent].reach(entry.desk, now) != super::super::agent::Reach::Absent)
-    }
-}
-
-/// A conversation at its very beginning.
-pub(super) fn beginning(start: &super::super::Start, group: crate::model::GroupId, now: Timestamp) -> Conversation {
-    Conversation {
-        id: start.conversation,
-        rev: 1,
-        seller: start.seller.clone(),
-        profile: Arc::clone(&start.profile),
-        context: Arc::clone(&start.context),
-        entry: start.entry.clone(),
-        state: State::Queued,
-        group,
-        via: None,
-        agent: None,
-        offer_until: None,
-        bound: None,
-        recent: start.past.recent.clone(),
-        recent_until: None,
-        priority: 0,
-        queued_at: now,
-        waiting_since: now,
-        counted: true,
-        pause_until: None,
-        buyer_gone_since: None,
-        excluded: Vec::new(),
-        asked: Vec::new(),
-        held: Vec::new(),
-        started_at: now,
-        assigned_at: None,
-        first_assigned_at: None,
-        first_reply_at: None,
-        closed_at: None,
-        left: None,
-        reason: None,
-        rating: None,
-        note: None,
-        tail: Tail::default(),
     }
 }
 

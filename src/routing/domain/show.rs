@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::command::Answer;
-use super::route::{Asked, beginning};
+use super::route::Asked;
 use super::{Actor, Cause, Domain, Entry};
 use crate::model::{AccountId, Body, Caller, ConversationId, SellerId, Sender, State, Status, Timestamp, Visibility};
 use crate::routing::conversation::Conversation;
@@ -172,7 +172,7 @@ impl Domain {
             open: 0,
         };
         let group = self.group_id(at, desk.default_group).clone();
-        let mut entry = Entry::new(beginning(&start, group, now), at, desk.default_group, true);
+        let mut entry = Entry::new(Conversation::begun(&start, group, now), at, desk.default_group, true);
         let text = hypothesis.text.as_deref();
         let asked = Asked { profile: &start.profile, context: &start.context, entry: &start.entry, text };
         let fresh = self.route(&mut entry, &asked, Cause::WhatIf, now);

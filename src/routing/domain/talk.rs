@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::command::Answer;
-use super::route::{Asked, beginning};
+use super::route::Asked;
 use super::{Actor, Cause, Change, Domain, Entry, Fresh, Run};
 use crate::model::{AccountId, Caller, ConversationId, Sender, State, Timestamp, Visibility};
 use crate::policy::Basis;
@@ -28,7 +28,7 @@ impl Domain {
             return Err(Refusal::TooMany);
         }
         let group = self.group_id(desk, self.desks[desk].default_group).clone();
-        let mut entry = Entry::new(beginning(start, group, now), desk, self.desks[desk].default_group, false);
+        let mut entry = Entry::new(Conversation::begun(start, group, now), desk, self.desks[desk].default_group, false);
         let text = start.message.as_ref().and_then(|message| message.text.as_deref());
         let asked = Asked { profile: &start.profile, context: &start.context, entry: &start.entry, text };
         let fresh = self.route(&mut entry, &asked, Cause::Start, now);

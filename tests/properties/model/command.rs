@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use fenliu::directory::{Field, Matcher, Otherwise, RecentWhenFull, Target};
-use fenliu::model::{AccountId, ConversationId, GroupId, State, Status, Timestamp};
-use fenliu::routing::{Bound, Conversation, Exclusion, Start, Tail};
+use fenliu::model::{AccountId, ConversationId, GroupId, State, Status};
+use fenliu::routing::{Bound, Conversation, Exclusion, Start};
 
 use super::select::Bar;
 use super::{Entering, Model, WrapUp};
@@ -23,7 +23,7 @@ impl Model {
             self.settle();
             return Ok(());
         }
-        let mut c = beginning(start, self.seller(&start.seller).default_group.clone(), self.now);
+        let mut c = Conversation::begun(start, self.seller(&start.seller).default_group.clone(), self.now);
         let leave = self.route(&mut c);
         self.wait_for_recent(&mut c);
         self.entering = Some((c.id, Entering::Start { leave }));
@@ -261,43 +261,5 @@ impl Model {
         self.queue_again(id, group.clone(), false, exclude);
         self.settle();
         Ok(())
-    }
-}
-
-fn beginning(start: &Start, group: GroupId, now: Timestamp) -> Conversation {
-    Conversation {
-        id: start.conversation,
-        rev: 1,
-        seller: start.seller.clone(),
-        profile: Arc::clone(&start.profile),
-        context: Arc::clone(&start.context),
-        entry: start.entry.clone(),
-        state: State::Queued,
-        group,
-        via: None,
-        agent: None,
-        offer_until: None,
-        bound: None,
-        recent: start.past.recent.clone(),
-        recent_until: None,
-        priority: 0,
-        queued_at: now,
-        waiting_since: now,
-        counted: true,
-        pause_until: None,
-        buyer_gone_since: None,
-        excluded: Vec::new(),
-        asked: Vec::new(),
-        held: Vec::new(),
-        started_at: now,
-        assigned_at: None,
-        first_assigned_at: None,
-        first_reply_at: None,
-        closed_at: None,
-        left: None,
-        reason: None,
-        rating: None,
-        note: None,
-        tail: Tail::default(),
     }
 }
