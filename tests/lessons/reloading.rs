@@ -166,3 +166,21 @@ fn a_rehearsal_knows_who_comes_back_with_a_reload() {
 
     assert_eq!(affected.number, 0, "it waits on for somebody who is about to return");
 }
+
+#[test]
+fn who_is_suspended_by_a_reload_is_not_told_in_passing_what_came_due_meanwhile() {
+    let people = [("mei", 2)];
+    let text = accounts(&people) + &seller("tea", "lin", &people, &group("all", &["mei"], ""));
+    let mut shop = Shop::new(&text);
+    shop.online("mei");
+    let id = shop.start("ada");
+    shop.buyer_writes(id).unwrap();
+    shop.buyer_presence(id, false);
+    shop.told.clear();
+
+    shop.now = shop.now + std::time::Duration::from_secs(190);
+    shop.reload(&text.replacen("certified_until = 2036-12-31", "certified_until = 2026-11-23", 1));
+
+    let told = shop.told_to("mei");
+    assert!(told.iter().all(|notice| matches!(notice, fenliu::routing::Notice::Unassigned { .. })), "{told:?}");
+}

@@ -224,7 +224,7 @@ impl Domain {
                 let event = Event::BuyerSeen { conversation: id, gone_since };
                 self.happen(Change::new(event, Cause::SlotOpened), now, run);
                 if online && told {
-                    self.tell_buyer_presence(id, true, now, run);
+                    self.tell_buyer_presence(id, true, now, now, run);
                 }
             }
         }

@@ -171,6 +171,12 @@ impl Domain {
         post.is_some_and(|post| now < post.in_force_until)
     }
 
+    /// Who owns it, unless it is about to lose it because it may not act for the seller any more.
+    pub(super) fn owner_in_force<'e>(&self, entry: &'e Entry, now: Timestamp) -> Option<&'e AccountId> {
+        let owner = entry.conversation.owner()?;
+        self.is_in_force(owner, &entry.conversation.seller, now).then_some(owner)
+    }
+
     fn tell_offer_end(&self, id: ConversationId, agent: Option<AccountId>, why: OfferEnd, run: &mut Run) {
         let (Some(entry), Some(agent)) = (self.conversations.get(&id), agent) else { return };
         self.to(entry, vec![Recipient::Staff(agent)], Notice::OfferEnded { conversation: id, why }, run);
@@ -287,9 +293,16 @@ impl Domain {
         self.to(entry, to, notice(side), run);
     }
 
-    pub(super) fn tell_buyer_presence(&self, id: ConversationId, online: bool, since: Timestamp, run: &mut Run) {
+    pub(super) fn tell_buyer_presence(
+        &self,
+        id: ConversationId,
+        online: bool,
+        since: Timestamp,
+        now: Timestamp,
+        run: &mut Run,
+    ) {
         let Some(entry) = self.conversations.get(&id) else { return };
-        let Some(owner) = entry.conversation.owner().cloned() else { return };
+        let Some(owner) = self.owner_in_force(entry, now).cloned() else { return };
         let notice = Notice::BuyerPresence { conversation: id, online, since };
         self.to(entry, vec![Recipient::Staff(owner)], notice, run);
         if let Some(outgoing) = run.outgoing.last_mut() {

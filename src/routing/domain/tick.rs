@@ -133,7 +133,7 @@ impl Domain {
         let unanswered = late.zip(config.reassign_unanswered).is_some_and(|(late, after)| past(late + after));
         let told = entry.overdue;
         if let (Some(since), false) = (gone, entry.gone_told) {
-            self.tell_buyer_presence(id, false, since, run);
+            self.tell_buyer_presence(id, false, since, now, run);
             if let Some(entry) = self.conversations.get_mut(&id) {
                 entry.gone_told = true;
             }
@@ -142,18 +142,18 @@ impl Domain {
             && told != Some(level)
             && told != Some(Overdue::Overdue)
         {
-            self.tell_overdue(id, level, now.since(late), run);
+            self.tell_overdue(id, level, now.since(late), now, run);
         }
         if let Some(change) = self.evict(id, Cause::Unanswered, now).filter(|_| unanswered) {
             self.happen(change, now, run);
         }
     }
 
-    fn tell_overdue(&mut self, id: ConversationId, level: Overdue, waiting: Duration, run: &mut Run) {
+    fn tell_overdue(&mut self, id: ConversationId, level: Overdue, waiting: Duration, now: Timestamp, run: &mut Run) {
         let Some(entry) = self.conversations.get_mut(&id) else { return };
         entry.overdue = Some(level);
         let entry = &self.conversations[&id];
-        let owner = entry.conversation.owner().cloned().map(Recipient::Staff);
+        let owner = self.owner_in_force(entry, now).cloned().map(Recipient::Staff);
         let desk = self.desks[entry.desk].listeners.subscribers().iter().cloned().map(Recipient::Staff);
         let to = owner.into_iter().chain(desk).collect();
         self.to(entry, to, Notice::Overdue { conversation: id, waiting, level }, run);
