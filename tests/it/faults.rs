@@ -197,19 +197,17 @@ async fn assert_equal(daemon: &Daemon) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fault_at_any_commit_loses_nothing_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
-    let (well, commits) = daemon(&folder.path().join("well"), Fault::Refused, u64::MAX).await;
-    talk(&well).await;
-    let count = commits.load(Ordering::Relaxed);
-    assert!(count > 8);
-    drop(well);
-
     for fault in [Fault::Refused, Fault::Doubtful, Fault::Lost, Fault::Lasting] {
-        for at in 1..=count {
+        // How many commits there are depends on what comes together in one: as long as there is one more.
+        for at in 1.. {
             let (faulty, commits) = daemon(&folder.path().join(format!("{fault:?}-{at}")), fault, at).await;
 
             talk(&faulty).await;
 
-            assert!(commits.load(Ordering::Relaxed) >= at, "{fault:?} at {at} did not come about");
+            if commits.load(Ordering::Relaxed) < at {
+                assert!(at > 8, "{fault:?} at {at} did not come about");
+                break;
+            }
         }
     }
 }
