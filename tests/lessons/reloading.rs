@@ -184,3 +184,37 @@ fn who_is_suspended_by_a_reload_is_not_told_in_passing_what_came_due_meanwhile()
     let told = shop.told_to("mei");
     assert!(told.iter().all(|notice| matches!(notice, fenliu::routing::Notice::Unassigned { .. })), "{told:?}");
 }
+
+#[test]
+fn nobody_is_waited_for_who_may_no_longer_act_for_the_seller() {
+    let people = [("mei", 2), ("ann", 2)];
+    let binding = "[[seller.binding]]\nid = \"b\"\nwhen = { source = \"x\" }\nto = { sub_account = \"ann\" }\n\
+                   otherwise = \"wait\"\n";
+    let with = two(&people, &(group("all", &["mei"], "") + binding), &[("ann", 2)]);
+    let without = two(&people[..1], &group("all", &["mei"], ""), &[("ann", 2)]);
+    let mut shop = Shop::new(&with);
+    shop.online("mei");
+    shop.arrive("ann", Some(Status::Away));
+    let id = shop.start_at("tea", "ada", &[("source", "x")], None);
+    assert_eq!(shop.state(id), State::Queued);
+
+    shop.reload(&without);
+
+    assert_eq!(shop.agent(id), Some("mei"));
+}
+
+#[test]
+fn a_conversation_that_only_changes_its_group_is_named_by_its_groups() {
+    let people = [("mei", 2)];
+    let binding = "[[seller.binding]]\nid = \"b\"\nwhen = { source = \"x\" }\nto = { group = \"more\" }\n";
+    let all = accounts(&people) + &seller("tea", "lin", &people, &group("all", &["mei"], ""));
+    let mut shop = Shop::new(&(all.clone() + &group("more", &["mei"], "") + binding));
+    shop.online("mei");
+    shop.start_at("tea", "ada", &[("source", "x")], None);
+    let other = fenliu::directory::Directory::from_toml(&all, shop.now).unwrap();
+
+    let affected = shop.table.rehearse_reload(&std::sync::Arc::new(other), shop.now);
+
+    let moved = &affected.conversations[0];
+    assert_eq!((moved.from.as_deref(), moved.to.as_deref()), (Some("more"), Some("all")));
+}

@@ -98,3 +98,40 @@ fn the_rows_of_a_table_are_by_id_whatever_has_happened() {
     assert_eq!(rows.collect::<Vec<_>>(), started);
     assert!(shop.by_agent("mei", Command::Accept { conversation: started[1] }).is_err());
 }
+
+#[test]
+fn the_estimate_is_of_the_last_fifty_that_were_closed() {
+    let mut shop = shop(&[("mei", 1)], &group("all", &["mei"], ""));
+    shop.online("mei");
+    for n in 0..51 {
+        let id = shop.start(&format!("b{n}"));
+        shop.wait(if n == 0 { 1_000 } else { 10 });
+        shop.close("mei", id).unwrap();
+    }
+    shop.start("ada");
+    let waiting = shop.start("eve");
+
+    let view = shop.view(waiting);
+
+    assert_eq!(view.queue.as_ref().unwrap().estimated_wait, Some(10));
+}
+
+#[test]
+fn of_all_agents_an_operator_sees_first_who_holds_most() {
+    let people = [("mei", 9), ("ann", 9), ("bo", 9)];
+    let groups: String =
+        [("all", "mei"), ("two", "ann"), ("three", "bo")].iter().map(|(id, who)| group(id, &[who], "")).collect();
+    let binding = |to: &str| {
+        format!("[[seller.binding]]\nid = \"{to}\"\nwhen = {{ source = \"{to}\" }}\nto = {{ group = \"{to}\" }}\n")
+    };
+    let mut shop = shop(&people, &(groups + &binding("two") + &binding("three")));
+    people.iter().for_each(|(who, _)| shop.online(who));
+    for (n, to) in ["three", "all", "three", "two", "two", "three"].iter().enumerate() {
+        shop.start_at("tea", &format!("b{n}"), &[("source", to)], None);
+    }
+
+    let tally = shop.table.tally(shop.now);
+    let held: Vec<_> = tally.agents.iter().map(|agent| (agent.account.as_str(), agent.held)).collect();
+
+    assert_eq!(held[..3], [("bo", 3), ("ann", 2), ("mei", 1)]);
+}
