@@ -6,12 +6,14 @@ use fenliu::routing::{Command, Exclusion};
 use crate::group;
 use crate::shop::{Shop, accounts, certified, seller, shop};
 
-/// A seller `tea` with the people named, of whom `ann` may serve another seller too.
+/// A seller `tea` with the people named, of whom `ann` and `zoe` may serve `phones` too.
 fn two(people: &[(&str, u32)], tea: &str, phones: &[(&str, u32)]) -> String {
-    accounts(&people.iter().filter(|(who, _)| *who != "ann").copied().collect::<Vec<_>>())
+    accounts(&people.iter().filter(|(who, _)| !["ann", "zoe"].contains(who)).copied().collect::<Vec<_>>())
         + &certified("hao", "2036-12-31")
         + &certified("ann", "2036-12-31")
+        + &certified("zoe", "2036-12-31")
         + "[[sub_account]]\nid = \"ann\"\nkind = \"certified\"\ncapacity = 2\n"
+        + "[[sub_account]]\nid = \"zoe\"\nkind = \"certified\"\n"
         + &seller("tea", "lin", people, tea)
         + &seller("phones", "hao", phones, &group("all", &[], ""))
 }
@@ -187,11 +189,13 @@ fn who_is_suspended_by_a_reload_is_not_told_in_passing_what_came_due_meanwhile()
 
 #[test]
 fn nobody_is_waited_for_who_may_no_longer_act_for_the_seller() {
-    let people = [("mei", 2), ("ann", 2)];
+    let people = [("mei", 2), ("zoe", 2), ("ann", 2)];
     let binding = "[[seller.binding]]\nid = \"b\"\nwhen = { source = \"x\" }\nto = { sub_account = \"ann\" }\n\
                    otherwise = \"wait\"\n";
-    let with = two(&people, &(group("all", &["mei"], "") + binding), &[("ann", 2)]);
-    let without = two(&people[..1], &group("all", &["mei"], ""), &[("ann", 2)]);
+    let phones = [("ann", 2), ("zoe", 2)];
+    let with = two(&people, &(group("all", &["mei"], "") + binding), &phones);
+    // The two sellers still have somebody in common: she is at hand, and not for this one.
+    let without = two(&people[..2], &group("all", &["mei"], ""), &phones);
     let mut shop = Shop::new(&with);
     shop.online("mei");
     shop.arrive("ann", Some(Status::Away));

@@ -24,9 +24,10 @@ impl Domain {
         let hash = message.client_id.as_ref().map(|id| self.hash(&message.sender, id));
         let Some(entry) = self.conversations.get_mut(&message.conversation) else { return };
         let (desk, group) = (entry.desk, entry.group);
-        if let Some(Err(place)) = hash.map(|hash| entry.hashes.binary_search(&hash)) {
-            entry.hashes.extend(hash);
-            entry.hashes[place..].rotate_right(1);
+        if let Some(hash) = hash
+            && let Err(place) = entry.hashes.binary_search(&hash)
+        {
+            entry.hashes.insert(place, hash);
         }
         let kind = kind(&message.sender, message.visibility);
         if !entry.partial {
