@@ -1,5 +1,5 @@
 //! What is aimed at, and how far a measurement is from it: a line for each, in one form for all benchmarks, so that
-//! `cargo bench --quiet | grep '^goal'` is the table of them all.
+//! `cargo bench --quiet | grep '^goal'` is the table of those benchmarks that have such.
 
 /// What a ratio has to be, and what it had better be.
 #[derive(Clone, Copy)]

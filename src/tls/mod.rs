@@ -1,8 +1,6 @@
 //! The certificate of the public listener: read at the start and with every reload. One that is no good changes nothing.
 //! Connections are not known here.
 
-mod validity;
-
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +11,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
+use x509_parser::parse_x509_certificate;
 
 use crate::model::Timestamp;
 
@@ -60,6 +59,17 @@ pub struct Validity {
     pub last: Timestamp,
 }
 
+impl Validity {
+    /// That of a certificate; `None` if it cannot be read.
+    fn of(certificate: &[u8]) -> Option<Self> {
+        let (_, certificate) = parse_x509_certificate(certificate).ok()?;
+        let moment =
+            |time: x509_parser::time::ASN1Time| Some(Timestamp::from_micros(time.timestamp().checked_mul(1_000_000)?));
+        let validity = certificate.validity();
+        Some(Self { first: moment(validity.not_before)?, last: moment(validity.not_after)? })
+    }
+}
+
 /// Whether a certificate and its key can be used, and from when until when those who connect will take it; `None` if
 /// that cannot be read.
 ///
@@ -67,8 +77,7 @@ pub struct Validity {
 /// Why they cannot be used.
 pub fn look(certificate: &Path, key: &Path) -> Result<Option<Validity>, TlsError> {
     let (chain, _) = read(certificate, key)?;
-    let validity = chain.first().and_then(|leaf| validity::validity(leaf));
-    Ok(validity.map(|(first, last)| Validity { first, last }))
+    Ok(chain.first().and_then(|leaf| Validity::of(leaf)))
 }
 
 impl Tls {
@@ -148,6 +157,22 @@ mod tests {
         std::fs::write(&certificate, made.cert.pem()).unwrap();
         std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
         (certificate, key)
+    }
+
+    #[test]
+    fn both_ways_in_which_a_certificate_writes_its_days_are_read() {
+        let day = |year, month, day| rcgen::date_time_ymd(year, month, day);
+        let micros = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_microsecond();
+        let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        (parameters.not_before, parameters.not_after) = (day(2049, 1, 1), day(2051, 2, 28));
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = parameters.self_signed(&key).unwrap();
+
+        let found = Validity::of(certificate.der()).unwrap();
+
+        let days = ["2049-01-01T00:00:00Z", "2051-02-28T00:00:00Z"].map(|day| Timestamp::from_micros(micros(day)));
+        assert_eq!([found.first, found.last], days);
+        assert_eq!(Validity::of(&certificate.der()[..40]), None);
     }
 
     #[test]
