@@ -163,18 +163,32 @@ impl Host {
 
     /// What `/readyz` answers: its status, and the body.
     pub async fn ready(&self) -> (u16, Value) {
+        self.admin("GET /readyz").await.expect("an answer")
+    }
+
+    /// What the admin listener answers; nothing if the daemon ends meanwhile.
+    pub async fn admin(&self, what: &str) -> Option<(u16, Value)> {
         let admin = self.admin.lock().clone();
         let asking = async {
-            let mut stream = TcpStream::connect(admin).await.unwrap();
-            let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-            stream.write_all(request).await.unwrap();
+            let mut stream = TcpStream::connect(admin).await.ok()?;
+            let request =
+                format!("{what} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(request.as_bytes()).await.ok()?;
             let mut answer = String::new();
-            stream.read_to_string(&mut answer).await.unwrap();
-            answer
+            stream.read_to_string(&mut answer).await.ok()?;
+            Some(answer)
         };
-        let answer = tokio::time::timeout(PATIENCE, asking).await.expect("an answer in time");
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
+        let answer = tokio::time::timeout(PATIENCE, asking).await.expect("an answer in time")?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.split(' ').nth(1)?.parse().unwrap(), serde_json::from_str(body).ok()?))
+    }
+
+    /// Changes a text in the routing configuration.
+    pub fn rewrite(&self, from: &str, to: &str) {
+        let file = self.data.path().join("routing/shops.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{from}");
+        std::fs::write(file, text.replace(from, to)).unwrap();
     }
 
     /// A session, as soon as there is a daemon that takes it.

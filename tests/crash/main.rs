@@ -73,6 +73,57 @@ async fn a_crash_at_any_point_of_a_commit_loses_nothing_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_in_the_middle_of_a_reload_leaves_the_new_configuration_and_a_table_settled_under_it() {
+    if !cfg!(debug_assertions) {
+        eprintln!("skipped: only a debug build can be told where to crash");
+        return;
+    }
+    let (mut crashed, mut survived) = (0, 0);
+    for point in ["unwritten", "unsynced", "unreleased", "released"] {
+        for commit in 1..=2 {
+            let host = Host::new();
+            host.start();
+            let mei = host.session(Role::Staff, "mei").await;
+            let mut ann = host.session(Role::Buyer, "ann").await;
+            let started = start(&mut ann, "tea").await.unwrap().unwrap()["conversation"].clone();
+            assert_eq!(started["agent"]["id"], "mei");
+            drop((mei, ann));
+            host.kill();
+            let mut command = Command::new(env!("CARGO_BIN_EXE_fenliu"));
+            command.env("CRASH_AT", format!("{point}:{commit}"));
+            host.start_as(command);
+
+            // Nobody but the shop itself answers for it any more.
+            host.rewrite("  [[seller.authorization]]\n  sub_account = \"mei\"\n  role = \"agent\"\n", "");
+            host.rewrite("members = [\"mei\"]", "members = []");
+            match host.admin("POST /reload").await {
+                None => {
+                    host.gone().await;
+                    crashed += 1;
+                }
+                Some((status, _)) => {
+                    assert_eq!(status, 200);
+                    host.kill();
+                    survived += 1;
+                }
+            }
+            host.start();
+
+            let mut ann = host.session(Role::Buyer, "ann").await;
+            let now = ann.call("conversation.get", serde_json::json!({ "conversation": started["id"] })).await;
+            let now = now.unwrap().unwrap();
+            let (_, routing) = host.admin("GET /routing").await.unwrap();
+            assert_eq!(routing["generation"], 2, "{point}:{commit}");
+            assert_eq!((&now["state"], now.get("agent")), (&"left_message".into(), None), "{point}:{commit}");
+            host.kill();
+            assert!(host::is_whole(&host.store()), "{point}:{commit}");
+        }
+    }
+    // Whoever asks may have the answer before the daemon ends at the last point.
+    assert!(crashed >= 3 && survived > 0, "{crashed} and {survived}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_sent_again_from_eight_sockets_after_a_restart_and_many_newer_ones_is_there_once() {
     let host = Host::new();
     host.start();
