@@ -2,11 +2,15 @@
 //! Whether somebody may is not judged here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use crate::model::{AccountId, ConversationId, Map};
+use crate::model::{AccountId, ConversationId, Map, Timestamp};
 
 /// How many conversations of a seller may be followed.
 const WATCHED: usize = 10_000;
+
+/// How often those who look at a desk are told of it at most.
+const ONCE: Duration = Duration::from_secs(1);
 
 /// What somebody may go on being told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub(super) enum Followed {
 pub(super) struct Listeners {
     /// Who looks at the desk.
     subscribers: Vec<AccountId>,
+    /// Before this they are not told of it again.
+    next: Timestamp,
     /// Who follows which conversations, closed ones too: they hear when one is reopened.
     watched: BTreeMap<ConversationId, Vec<AccountId>>,
     /// The same by who follows them.
@@ -37,6 +43,17 @@ impl Listeners {
 
     /// Who looks at the desk.
     pub(super) fn subscribers(&self) -> &[AccountId] {
+        &self.subscribers
+    }
+
+    /// When those who look at the desk may be told of what changes now, if anybody does.
+    pub(super) fn due(&self, now: Timestamp) -> Option<Timestamp> {
+        (!self.subscribers.is_empty()).then(|| now.max(self.next))
+    }
+
+    /// Those who look at the desk are told of it now.
+    pub(super) fn tell(&mut self, now: Timestamp) -> &[AccountId] {
+        self.next = now + ONCE;
         &self.subscribers
     }
 

@@ -135,3 +135,30 @@ fn of_all_agents_an_operator_sees_first_who_holds_most() {
 
     assert_eq!(held[..3], [("bo", 3), ("ann", 2), ("mei", 1)]);
 }
+
+#[test]
+fn who_looks_at_a_desk_is_told_of_it_at_once_and_then_once_a_second() {
+    let mut shop = shop(&[("mei", 1)], &group("all", &["mei"], ""));
+    shop.online("mei");
+    shop.online("lin");
+    let seller = shop.seller("tea");
+    shop.by_agent("lin", Command::ViewDesk { seller, subscribe: Some(true) }).unwrap();
+    let told = |shop: &mut Shop| {
+        let told = shop.told_to("lin").into_iter();
+        told.filter(|notice| matches!(notice, Notice::DeskChanged { .. })).count()
+    };
+    shop.wait(5);
+    let before = told(&mut shop);
+
+    for status in [Status::Away, Status::Online, Status::Away, Status::Online] {
+        shop.set("mei", status, false).unwrap();
+        shop.start(&format!("{status:?}"));
+        shop.wait(0);
+    }
+
+    assert_eq!(told(&mut shop), before + 1, "the first change is seen at once");
+    shop.wait(1);
+    assert_eq!(told(&mut shop), before + 2, "and what came since, a second later");
+    shop.wait(60);
+    assert_eq!(told(&mut shop), before + 2);
+}

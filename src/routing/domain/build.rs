@@ -72,7 +72,8 @@ impl Domain {
             }
             if running {
                 domain.deadlines.arm(Due::Sweep(at), now + ONCE);
-                domain.deadlines.arm(Due::Subscribers(at), now);
+                let due = desk.listeners.due(now);
+                due.into_iter().for_each(|due| domain.deadlines.arm(Due::Subscribers(at), due));
             }
         }
         domain.work.all = true;

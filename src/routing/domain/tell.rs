@@ -87,7 +87,7 @@ impl Domain {
                 for desk in desks {
                     let notice =
                         Notice::Presence { agent: agent.clone(), status: *status, cause: *cause, seller: None };
-                    self.tell_presence(desk, agent, notice, run);
+                    self.tell_presence(desk, agent, notice, now, run);
                 }
             }
             Event::Paused { agent, seller, status, .. } => {
@@ -98,7 +98,7 @@ impl Domain {
                 let status = status.unwrap_or(own);
                 let cause = crate::routing::PresenceCause::Paused;
                 let notice = Notice::Presence { agent: agent.clone(), status, cause, seller: Some(seller.clone()) };
-                self.tell_presence(desk, agent, notice, run);
+                self.tell_presence(desk, agent, notice, now, run);
             }
             Event::Decided { conversation, .. } => self.tell_waiting(*conversation, now, run),
             Event::RecentWaitEnded { .. }
@@ -254,7 +254,7 @@ impl Domain {
         }
     }
 
-    fn tell_presence(&mut self, desk: usize, agent: &AccountId, notice: Notice, run: &mut Run) {
+    fn tell_presence(&mut self, desk: usize, agent: &AccountId, notice: Notice, now: Timestamp, run: &mut Run) {
         let desk_state = &self.desks[desk];
         let mut to: Vec<_> = desk_state.listeners.subscribers().iter().cloned().map(Recipient::Staff).collect();
         to.push(Recipient::Staff(agent.clone()));
@@ -264,7 +264,7 @@ impl Domain {
         }
         let seller = desk_state.seller.id.clone();
         run.outgoing.push(Outgoing { to, except: None, seller, notice, droppable: false });
-        self.deadlines.arm(Due::Subscribers(desk), Timestamp::ZERO);
+        self.tell_desk_changed(desk, now);
     }
 
     pub(super) fn tell_read(&self, actor: &Actor<'_>, id: ConversationId, seq: u64, run: &mut Run) {
@@ -315,8 +315,13 @@ impl Domain {
         if self.desks[desk].groups.iter().any(|group| group.moved && !group.queue.is_empty()) {
             self.deadlines.arm(Due::Sweep(desk), now + super::tick::ONCE);
         }
-        if !self.desks[desk].listeners.subscribers().is_empty() {
-            self.deadlines.arm(Due::Subscribers(desk), now + super::tick::ONCE);
+        self.tell_desk_changed(desk, now);
+    }
+
+    /// A desk's figures have changed: those who look at it are told, in time.
+    fn tell_desk_changed(&mut self, desk: usize, now: Timestamp) {
+        if let Some(at) = self.desks[desk].listeners.due(now) {
+            self.deadlines.arm(Due::Subscribers(desk), at);
         }
     }
 

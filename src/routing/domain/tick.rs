@@ -241,7 +241,7 @@ impl Domain {
     }
 
     fn tell_subscribers(&mut self, desk: usize, now: Timestamp, run: &mut Run) {
-        let to: Vec<_> = self.desks[desk].listeners.subscribers().iter().cloned().map(Recipient::Staff).collect();
+        let to: Vec<_> = self.desks[desk].listeners.tell(now).iter().cloned().map(Recipient::Staff).collect();
         if to.is_empty() {
             return;
         }
