@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
@@ -16,7 +15,7 @@ const URL_CHARACTERS_MAX: usize = 2048;
 const WORDS_CHARACTERS_MAX: usize = 256;
 
 /// What a message says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BodyType {
     Text,
@@ -27,18 +26,17 @@ pub enum BodyType {
 }
 
 /// A price: as a text, or as a number.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "a string or a number")]
 pub enum Price<'a> {
     Words(#[serde(borrow)] Text<'a>),
-    Number(#[schemars(with = "f64")] Number),
+    Number(Number),
 }
 
 /// A body as it comes: `text` has `text`; `image` and `file` have `url` and maybe `name` and `size`; `product` and
 /// `order` have `id` and maybe `title`, `url` and `price`. URLs are https only.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Body")]
 pub struct WireBody<'a> {
     #[serde(rename = "type")]
     pub kind: BodyType,

@@ -189,51 +189,6 @@ pub fn queue(place: &routing::Place) -> Queue {
     Queue { position: place.position, estimated_wait_s: place.estimated_wait }
 }
 
-/// A body, as it was checked.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case")]
-#[expect(dead_code, reason = "described, never made: bodies are carried as text")]
-pub enum Body {
-    Text { text: String },
-    Image { url: String, name: Option<String>, size: Option<u64> },
-    File { url: String, name: Option<String>, size: Option<u64> },
-    Product { id: String, title: Option<String>, url: Option<String>, price: Option<serde_json::Value> },
-    Order { id: String, title: Option<String>, url: Option<String>, price: Option<serde_json::Value> },
-}
-
-/// A message, as its receiver sees it; it is written by hand.
-#[derive(Debug, JsonSchema)]
-#[expect(dead_code, reason = "described, never made: messages are written by hand")]
-pub struct Message {
-    pub conversation: Given,
-    pub seq: u64,
-    /// The number before that the receiver may see; 0: none.
-    pub prev: u64,
-    pub from: From,
-    pub body: Body,
-    /// `staff` for a note; it stands in nothing else.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub visibility: Option<crate::model::Visibility>,
-    /// To its sender and to staff.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<String>,
-    pub at: At,
-}
-
-/// Who wrote a message.
-#[derive(Debug, JsonSchema)]
-#[expect(dead_code, reason = "described, never made: messages are written by hand")]
-pub struct From {
-    /// `buyer`, `agent` or `system`.
-    pub kind: String,
-    /// Who.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// What it is called.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-}
-
 /// A seller's desk.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Desk<'a> {

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::error::Kind;
-use super::{event, object, params, reply};
+use super::{described, event, object, params, reply};
 use crate::policy::Method;
 
 const DEFINITIONS: &str = "/components/schemas";
@@ -37,7 +37,11 @@ fn make() -> Value {
     let methods: Vec<Value> = Method::ALL.iter().map(|method| book.method(*method)).collect();
     let events = book.events();
     let mut schemas = book.takes.take_definitions(true);
-    schemas.extend(book.gives.take_definitions(true));
+    for (name, schema) in book.gives.take_definitions(true) {
+        let taken = schemas.get(&name);
+        debug_assert!(taken.is_none_or(|taken| *taken == schema), "{name} is one thing taken and another given");
+        schemas.insert(name, schema);
+    }
     let errors: Map<String, Value> = Kind::ALL.iter().map(|kind| (kind.name().to_owned(), error(*kind))).collect();
     let mut document = json!({
         "openrpc": "1.3.2",
@@ -135,7 +139,7 @@ impl Book {
             self.event::<event::Overdue<'_>>("conversation.overdue"),
             self.event::<event::Closed<'_>>("conversation.closed"),
             self.event::<event::Closed<'_>>("conversation.reopened"),
-            self.event::<object::Message>("message.new"),
+            self.event::<described::Message>("message.new"),
             self.event::<event::Read<'_>>("message.read"),
             self.event::<event::Typing<'_>>("message.typing"),
             self.event::<event::BuyerPresence>("buyer.presence"),
@@ -171,7 +175,7 @@ impl Book {
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "described, never made: it is written by hand")]
 struct History {
-    messages: Vec<object::Message>,
+    messages: Vec<described::Message>,
     more: bool,
 }
 

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 
 use super::RpcError;
 use super::body::WireBody;
+use super::described::Body;
 use crate::model::{ConversationId, State, Status, Visibility};
 
 /// The longest name of a member that an error repeats.
@@ -230,6 +231,7 @@ pub struct FirstMessage<'a> {
     #[serde(borrow)]
     pub client_id: Text<'a>,
     #[serde(borrow, deserialize_with = "object")]
+    #[schemars(with = "Body")]
     pub body: WireBody<'a>,
 }
 
@@ -253,6 +255,7 @@ pub struct MessageSend<'a> {
     #[schemars(length(min = 1, max = 64))]
     pub client_id: Text<'a>,
     #[serde(borrow, deserialize_with = "object")]
+    #[schemars(with = "Body")]
     pub body: WireBody<'a>,
     #[serde(default)]
     pub visibility: Option<Visibility>,

@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
 import { startDaemon } from "./daemon.js";
+import { checkDocument } from "./document.js";
 import { runReadme } from "./readme.js";
 
 const [bin, root] = process.argv.slice(2);
@@ -38,6 +39,9 @@ for (const [name, command, args] of clients) {
   report(name, spawnSync(command, args, { ...limits, env }));
   await daemon.end();
 }
+
+const unlike = await checkDocument(bin, root);
+report("the OpenRPC document", { status: unlike.length, stdout: unlike.join("\n"), stderr: "\n" });
 
 const daemon = await startDaemon(bin, root);
 const faults = await runReadme(join(root, "README.md"), { daemon, python, here });

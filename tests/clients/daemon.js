@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** Starts one. It says where it listens on its standard error. */
-export async function startDaemon(bin, root) {
+/** Starts one, with further settings. It says where it listens on its standard error. */
+export async function startDaemon(bin, root, settings = {}) {
   const home = mkdtempSync(join(tmpdir(), "fenliu-clients-"));
   symlinkSync(bin, join(home, "fenliu"));
   // The daemon refuses variables of its prefix that it does not know.
@@ -18,6 +18,7 @@ export async function startDaemon(bin, root) {
     FENLIU__SERVER__ADMIN_LISTEN: "127.0.0.1:0",
     FENLIU__STORE__PATH: join(home, "data"),
     FENLIU__ROUTING__PATH: join(root, "config/routing"),
+    ...settings,
   };
   const child = spawn(bin, ["serve"], { cwd: home, env: environment, stdio: ["ignore", "ignore", "pipe"] });
   const address = await new Promise((resolve, reject) => {
