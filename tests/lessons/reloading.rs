@@ -1,7 +1,7 @@
 //! What a simulation found wrong where a table is built anew: by another configuration, by a start.
 
 use fenliu::model::{State, Status};
-use fenliu::routing::{Command, Exclusion};
+use fenliu::routing::{Cause, Command, Exclusion, Notice};
 
 use crate::group;
 use crate::shop::{Shop, accounts, certified, seller, shop};
@@ -184,7 +184,7 @@ fn who_is_suspended_by_a_reload_is_not_told_in_passing_what_came_due_meanwhile()
     shop.reload(&text.replacen("certified_until = 2036-12-31", "certified_until = 2026-11-23", 1));
 
     let told = shop.told_to("mei");
-    assert!(told.iter().all(|notice| matches!(notice, fenliu::routing::Notice::Unassigned { .. })), "{told:?}");
+    assert!(told.iter().all(|notice| matches!(notice, Notice::Unassigned { .. })), "{told:?}");
 }
 
 #[test]
@@ -221,4 +221,26 @@ fn a_conversation_that_only_changes_its_group_is_named_by_its_groups() {
 
     let moved = &affected.conversations[0];
     assert_eq!((moved.from.as_deref(), moved.to.as_deref()), (Some("more"), Some("all")));
+}
+
+#[test]
+fn who_has_a_conversation_now_is_told_to_one_who_may_still_read_it_and_to_nobody_else() {
+    let (people, phones) = ([("ann", 1), ("mei", 1)], [("ann", 2), ("zoe", 2)]);
+    let text = two(&people, &group("all", &["mei", "ann"], ""), &phones);
+    let suspended = text.replacen(&certified("ann", "2036-12-31"), &certified("ann", "2026-11-23"), 1);
+    // She still serves another seller of the same domain.
+    let gone = two(&people[1..], &group("all", &["mei"], ""), &phones);
+    for (text_then, cause, to) in [(suspended, Cause::Suspended, Some("mei".into())), (gone, Cause::Unauthorized, None)]
+    {
+        let mut shop = Shop::new(&text);
+        shop.online("ann");
+        let id = shop.start("ada");
+        shop.online("mei");
+        shop.told.clear();
+
+        shop.reload(&text_then);
+
+        assert_eq!(shop.agent(id), Some("mei"));
+        assert_eq!(shop.told_to("ann"), [Notice::Unassigned { conversation: id, cause, to }]);
+    }
 }

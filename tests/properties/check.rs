@@ -142,6 +142,9 @@ fn secrets(run: &Run<'_>, acted: &Acted) -> Result<(), String> {
             let Recipient::Staff(account) = to else { continue };
             let authorization = run.world.directory.sellers[&outgoing.seller].agents.get(account);
             let in_force = authorization.is_some_and(|authorization| authorization.in_force(run.now));
+            if authorization.is_none() && matches!(outgoing.notice, Notice::Unassigned { to: Some(_), .. }) {
+                return Err(format!("{account} is told who has what was its own: {:?}", outgoing.notice));
+            }
             if !in_force && !may_hear_suspended(outgoing, account) {
                 return Err(format!("{account} is told of {}: {:?}", outgoing.seller, outgoing.notice));
             }

@@ -190,8 +190,10 @@ impl Checker {
                 let seller = self.directory.sellers.get(&outgoing.seller);
                 let authorization = seller.and_then(|seller| seller.agents.get(account));
                 let hears = match &outgoing.notice {
-                    // Who had it hears that it has it no longer, whatever else it may know from then on.
-                    Notice::Unassigned { conversation, .. } => had(before, *conversation, account),
+                    // Who had it hears that it has it no longer; who has it now, only where it may still read it.
+                    Notice::Unassigned { conversation, to, .. } => {
+                        had(before, *conversation, account) && (to.is_none() || authorization.is_some())
+                    }
                     Notice::OfferEnded { conversation, .. } => had(before, *conversation, account),
                     Notice::Closed { view, .. } if seller.is_none() => had(before, view.id, account),
                     Notice::Presence { agent, .. } if agent == account => authorization.is_some(),

@@ -233,11 +233,13 @@ impl Domain {
         self.tell_queue_moved(desk, now);
     }
 
-    /// Owners who lost a conversation are told who has it now, if anybody.
+    /// Owners who lost a conversation are told who has it now, if anybody, and if the seller's people still concern
+    /// them: a suspended one may go on reading what it held, one without an authorization may not.
     pub(super) fn tell_unassigned(&self, run: &mut Run) {
         for (id, agent, cause) in std::mem::take(&mut run.unassigned) {
             let Some(entry) = self.conversations.get(&id) else { continue };
-            let to = entry.conversation.owner().cloned();
+            let concerned = self.agent_of(&agent).is_some_and(|agent| self.agents[agent].post(entry.desk).is_some());
+            let to = entry.conversation.owner().filter(|_| concerned).cloned();
             let (seller, recipient) = (entry.conversation.seller.clone(), Recipient::Staff(agent));
             // Before it hears of what it was given instead: nobody sees itself over its limit.
             let given = |outgoing: &Outgoing| {
