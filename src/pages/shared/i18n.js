@@ -32,7 +32,7 @@ export function known(key) {
   return WORDS.en[key] !== undefined;
 }
 
-/** The text of `prefix.value` if there is one, else the value as it is: for the server's words. */
+/** The text of `prefix.value` if there is one, else the value as it is: for what the server names. */
 export function word(prefix, value) {
   const key = `${prefix}.${value}`;
   return known(key) ? t(key) : String(value ?? "");

@@ -1,6 +1,8 @@
 // Messages on their way: each is sent again with the same client_id until the server has answered for it, in order per
 // conversation, over reconnects and reloads of the page. It does not show anything.
 
+const AGAIN_FIRST_MS = 2000;
+const AGAIN_MAX_MS = 60000;
 const AGAIN = new Set(["disconnected", "timeout", "unavailable", "internal", "rate_limited"]);
 
 /** A client_id; 32 hexadecimal digits. */
@@ -11,6 +13,7 @@ export function freshClientId() {
 
 export class Outbox {
   #busy = new Set();
+  #tries = new Map();
 
   /**
    * `send(entry)` makes the call and gives its result; `sent(entry, result)` and `changed(conversation)` tell the page.
@@ -60,6 +63,12 @@ export class Outbox {
     this.#save(entry.conversation);
   }
 
+  /** Forgets all that waits. */
+  clear() {
+    this.entries = [];
+    this.#save();
+  }
+
   /** Gives what waits for one conversation to another: a talk that was closed goes on in a new one. */
   move(from, to) {
     for (const entry of this.entries) if (entry.conversation === from) entry.conversation = to;
@@ -91,6 +100,7 @@ export class Outbox {
   async #deliver(entry) {
     try {
       const result = await this.send(entry);
+      this.#tries.delete(entry.client_id);
       this.entries = this.entries.filter((one) => one !== entry);
       this.sent(entry, result);
       this.#save(entry.conversation);
@@ -98,15 +108,21 @@ export class Outbox {
     } catch (error) {
       if (error.kind === "moved") return true;
       if (AGAIN.has(error.kind)) {
-        if (error.kind !== "disconnected")
-          setTimeout(() => this.flush(entry.conversation), error.data?.retry_after_ms ?? 2000);
+        if (error.kind !== "disconnected") this.#later(entry, error.data?.retry_after_ms);
         return false;
       }
       entry.state = "failed";
-      entry.error = { kind: error.kind, reason: error.reason, message: error.message };
+      entry.error = { kind: error.kind, reason: error.reason, message: error.message, data: error.data };
       this.#save(entry.conversation);
       return true;
     }
+  }
+
+  #later(entry, milliseconds) {
+    const tries = (this.#tries.get(entry.client_id) ?? 0) + 1;
+    this.#tries.set(entry.client_id, tries);
+    const wait = milliseconds ?? Math.min(AGAIN_MAX_MS, AGAIN_FIRST_MS * 2 ** (tries - 1));
+    setTimeout(() => this.flush(entry.conversation), wait);
   }
 
   #save(conversation) {

@@ -1,12 +1,22 @@
 // A JSON-RPC 2.0 client over one WebSocket: opens a session, paces itself, finds out when the line is dead and comes
 // back with a growing, random delay. It does not know what any method means but session.open and session.ping.
 
+import { Pace } from "./pace.js";
+
 const BACKOFF_FIRST_MS = 500;
 const BACKOFF_MAX_MS = 30000;
 const REQUEST_TIMEOUT_MS = 20000;
 const IN_FLIGHT_MAX = 24;
 const SILENCE_MAX_MS = 45000;
 const RETRIES_MAX = 4;
+/** A session that stood for so long has shown that the next one may be tried at once again. */
+const STEADY_MS = 10000;
+/** The server's close codes for a frame that it will not take, however often it is sent. */
+const UNFIT_FRAME = new Map([
+  [1003, "invalid_request"],
+  [1007, "invalid_request"],
+  [1009, "too_large"],
+]);
 
 /** Why a call did not give a result. `kind` is the server's, or `disconnected`, or `timeout`. */
 export class RpcError extends Error {
@@ -43,11 +53,10 @@ export class Connection {
   #paceTimer = 0;
   #heardAt = 0;
   #pinging = false;
-  #tokens = 30;
-  #tokensAt = 0;
-  #rate = 15;
-  #burst = 30;
+  #pace = new Pace();
   #reconnectAfter = null;
+  #steadyTimer = 0;
+  #renewal = null;
 
   constructor({ url = socketAddress(), openParams, handlers }) {
     this.url = url;
@@ -55,6 +64,7 @@ export class Connection {
     this.handlers = handlers;
     this.state = "stopped";
     this.detail = null;
+    this.limits = {};
     addEventListener("online", () => this.retryNow());
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden && this.state === "waiting") this.retryNow();
@@ -83,6 +93,16 @@ export class Connection {
     this.#connect();
   }
 
+  /**
+   * Opens a second session and lets the first go once it stands: what is told at the opening has changed.
+   * Nothing is lost on the way: what is asked meanwhile waits for the new one.
+   */
+  renew() {
+    if (this.state !== "open" || this.#renewal) return;
+    this.#renewal = { socket: null };
+    this.#renewWhenIdle();
+  }
+
   /** Calls a method. `background: true` lets what a person is waiting for go first. */
   call(method, params = {}, { background = false, timeout = REQUEST_TIMEOUT_MS } = {}) {
     if (this.state !== "open") return Promise.reject(lost());
@@ -108,8 +128,12 @@ export class Connection {
       this.#later(String(error));
       return;
     }
-    this.#socket = socket;
     socket.onopen = () => this.#open(socket);
+    this.#listen(socket);
+  }
+
+  #listen(socket) {
+    this.#socket = socket;
     socket.onmessage = (message) => socket === this.#socket && this.#receive(message.data);
     socket.onclose = (event) => socket === this.#socket && this.#closed(event.code);
   }
@@ -135,18 +159,56 @@ export class Connection {
     });
   }
 
+  #renewWhenIdle() {
+    if (!this.#renewal || this.#renewal.socket || this.#waiting.size > 0) return;
+    const socket = new WebSocket(this.url, ["fenliu.v1"]);
+    this.#renewal.socket = socket;
+    this.#renewal.timer = setTimeout(() => this.#endRenewal(), REQUEST_TIMEOUT_MS);
+    socket.onopen = async () => {
+      const params = await Promise.resolve(this.openParams()).catch(() => null);
+      if (!params) return this.#endRenewal();
+      socket.send(JSON.stringify({ jsonrpc: "2.0", id: 0, method: "session.open", params }));
+    };
+    socket.onclose = () => this.#endRenewal();
+    socket.onmessage = ({ data }) => {
+      const { result } = JSON.parse(data);
+      if (!result) return this.#endRenewal();
+      const before = this.#socket;
+      before.onmessage = before.onclose = null;
+      before.close(1000);
+      clearTimeout(this.#renewal.timer);
+      this.#renewal = null;
+      this.#listen(socket);
+      this.#opened(result);
+    };
+  }
+
+  /** The session that there is goes on. */
+  #endRenewal() {
+    this.#forgetRenewal();
+    this.#pump();
+  }
+
+  #forgetRenewal() {
+    const { socket, timer } = this.#renewal ?? {};
+    this.#renewal = null;
+    clearTimeout(timer);
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
   #opened(result) {
-    this.#attempt = 0;
-    const limits = result.limits ?? {};
-    if (limits.requests_per_second > 0) this.#rate = limits.requests_per_second * 0.75;
-    if (limits.burst > 0) this.#burst = limits.burst * 0.75;
-    this.#tokens = this.#burst;
-    this.#tokensAt = Date.now();
+    clearTimeout(this.#steadyTimer);
+    this.#steadyTimer = setTimeout(() => (this.#attempt = 0), STEADY_MS);
+    this.limits = result.limits ?? {};
+    this.#pace.limitTo(this.limits);
     clearInterval(this.#watchTimer);
     this.#watchTimer = setInterval(() => this.#watch(), 5000);
     this.heartbeatMs = Math.min(SILENCE_MAX_MS, (result.heartbeat_s ?? 30) * 1000);
     this.#setState("open");
     this.handlers.opened?.(result);
+    this.#pump();
   }
 
   #openFailed(error) {
@@ -192,6 +254,7 @@ export class Connection {
     clearTimeout(request.timer);
     if (message.error) this.#failed(request, new RpcError(message.error));
     else request.resolve(message.result);
+    this.#renewWhenIdle();
     this.#pump();
   }
 
@@ -205,7 +268,7 @@ export class Connection {
       request.retries < RETRIES_MAX
     ) {
       request.retries += 1;
-      this.#tokens = Math.min(this.#tokens, 0);
+      this.#pace.empty();
       setTimeout(() => {
         if (this.state !== "open") return request.reject(lost());
         this.#queues[request.background ? "low" : "high"].unshift(request);
@@ -217,11 +280,10 @@ export class Connection {
   }
 
   #pump() {
-    while (this.state === "open" && this.#waiting.size < IN_FLIGHT_MAX) {
+    while (this.state === "open" && !this.#renewal && this.#waiting.size < IN_FLIGHT_MAX) {
       const queue = this.#queues.high.length > 0 ? this.#queues.high : this.#queues.low;
       if (queue.length === 0) return;
-      const spare = queue === this.#queues.low ? this.#burst / 2 : 1;
-      const wait = this.#pace(spare);
+      const wait = queue === this.#queues.low ? this.#pace.takeSpare() : this.#pace.take();
       if (wait > 0) {
         clearTimeout(this.#paceTimer);
         this.#paceTimer = setTimeout(() => this.#pump(), wait);
@@ -229,16 +291,6 @@ export class Connection {
       }
       this.#sendRequest(queue.shift());
     }
-  }
-
-  /** Takes one token of the bucket, leaving `spare` − 1 for others, or says how many milliseconds to wait for it. */
-  #pace(spare) {
-    const now = Date.now();
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#tokensAt) / 1000) * this.#rate);
-    this.#tokensAt = now;
-    if (this.#tokens < spare) return Math.max(10, ((spare - this.#tokens) / this.#rate) * 1000);
-    this.#tokens -= 1;
-    return 0;
   }
 
   #sendRequest(request) {
@@ -259,7 +311,7 @@ export class Connection {
   }
 
   #ping() {
-    if (this.#pinging || this.state !== "open") return;
+    if (this.#pinging || this.#renewal || this.state !== "open") return;
     this.#pinging = true;
     const request = {
       method: "session.ping",
@@ -280,7 +332,8 @@ export class Connection {
   }
 
   #closed(code) {
-    this.#drop();
+    const kind = UNFIT_FRAME.get(code);
+    this.#drop(kind && new RpcError({ message: `closed with ${code}`, data: { kind } }));
     if (this.state === "stopped" || this.state === "refused") return;
     if (code === 4401 || code === 4403) {
       const kind = code === 4401 ? "unauthenticated" : "removed";
@@ -290,26 +343,31 @@ export class Connection {
     this.#later(`closed ${code}`, this.#reconnectAfter ?? undefined);
   }
 
-  /** Forgets the socket and fails what waited on it. */
-  #drop() {
+  /** Forgets the socket and fails what waited on it: with `error`, if what was sent is to blame. */
+  #drop(error) {
     const socket = this.#socket;
     this.#socket = null;
     this.#pinging = false;
     clearInterval(this.#watchTimer);
     clearTimeout(this.#paceTimer);
+    clearTimeout(this.#steadyTimer);
+    this.#forgetRenewal();
     if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
-    const open = [...this.#waiting.values(), ...this.#queues.high, ...this.#queues.low];
+    const sent = [...this.#waiting.values()];
+    const unsent = [...this.#queues.high, ...this.#queues.low];
     this.#waiting.clear();
     this.#queues = { high: [], low: [] };
-    for (const request of open) {
+    for (const request of sent) {
       clearTimeout(request.timer);
-      request.reject(lost());
+      request.reject(error ?? lost());
     }
+    for (const request of unsent) request.reject(lost());
   }
 
   #later(reason, atLeastMs = 0) {
     const ceiling = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** this.#attempt);
-    const delay = Math.max(atLeastMs, ceiling * (0.5 + Math.random() / 2));
+    const spread = ceiling * (0.5 + Math.random() / 2);
+    const delay = atLeastMs > 0 ? atLeastMs + spread / 2 : spread;
     this.#attempt += 1;
     this.#reconnectAfter = null;
     this.#setState("waiting", { retryAt: Date.now() + delay, reason, attempt: this.#attempt });

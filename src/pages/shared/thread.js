@@ -69,6 +69,11 @@ export class Thread {
     return false;
   }
 
+  /** Whether a note of this text stands in it. */
+  hasNote(text) {
+    return this.messages.some((message) => message.visibility === "staff" && message.body?.text === text);
+  }
+
   /** When the oldest message was written that the buyer waits to have answered, or null. Notes and system texts are no answer. */
   waitingSince() {
     let oldest = null;
