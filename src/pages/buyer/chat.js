@@ -7,6 +7,14 @@ import { Thread, catchUp, readOlder } from "../shared/thread.js";
 
 /** Where messages wait for a conversation that has not begun. */
 const NEW = "new";
+/** The events with which a conversation begins that this page has not begun itself. */
+const BEGINS = new Set([
+  "conversation.queued",
+  "conversation.assigned",
+  "conversation.left_message",
+  "conversation.reopened",
+  "message.new",
+]);
 
 export class Chat {
   constructor({ place, seller, credentials, changed, events }) {
@@ -37,6 +45,12 @@ export class Chat {
 
   start() {
     this.connection.start();
+  }
+
+  /** Ends it: the page is somebody else's now, and what the one before had not sent is not theirs to send. */
+  end() {
+    this.connection.stop();
+    this.outbox.clear();
   }
 
   #state(state, detail) {
@@ -134,7 +148,9 @@ export class Chat {
   async #begin({ client_id, body }) {
     const params = { ...this.place, message: { client_id, body } };
     if (this.context) params.context = this.context;
-    const { conversation, seq } = await this.call("conversation.start", params);
+    this.beginning = true;
+    const answer = this.call("conversation.start", params).finally(() => (this.beginning = false));
+    const { conversation, seq } = await answer;
     if (this.conversation?.id !== conversation.id) {
       this.thread = new Thread();
       this.left = this.pendingLeft?.conversation === conversation.id ? this.pendingLeft : null;
@@ -188,7 +204,7 @@ export class Chat {
     this.changed();
   }
 
-  async end() {
+  async close() {
     this.#keep(await this.call("conversation.close", { conversation: this.conversation.id }));
   }
 
@@ -197,6 +213,7 @@ export class Chat {
       return this.credentials.expiring?.((token) => this.call("session.refresh", { token }));
     const id = typeof params.conversation === "object" ? params.conversation?.id : params.conversation;
     if (method === "conversation.left_message") this.pendingLeft = params;
+    if (id && id !== this.conversation?.id && BEGINS.has(method)) this.#follow(id);
     if (!this.conversation || id !== this.conversation.id) return;
     if (typeof params.conversation === "object") this.#keep(params.conversation);
     if (method === "message.new") this.#message(params);
@@ -211,6 +228,18 @@ export class Chat {
     else if (method === "conversation.left_message") {
       this.left = params;
       this.conversation = { ...this.conversation, state: "left_message" };
+    }
+    this.changed();
+  }
+
+  /** Another tab of the same buyer has begun a conversation, or gone on in another one: so does this one. */
+  async #follow(id) {
+    if (this.beginning) return;
+    try {
+      const conversation = await this.call("conversation.get", { conversation: id });
+      if (this.#isHere(conversation) && conversation.state !== "closed") await this.#take(conversation);
+    } catch {
+      // The next opening brings what is missing.
     }
     this.changed();
   }

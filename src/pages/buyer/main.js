@@ -2,7 +2,7 @@
 
 import { fill } from "../shared/dom.js";
 import { setLanguage, t } from "../shared/i18n.js";
-import { takeFragment, tokens } from "../shared/token.js";
+import { claimsOf, takeFragment, tokens } from "../shared/token.js";
 import { Chat } from "./chat.js";
 import { holder } from "./frame.js";
 import { chatPage } from "./view.js";
@@ -22,6 +22,7 @@ const about = {
   inSight: () => !document.hidden && (!frame || opened),
 };
 let token = fragment.get("token") ?? tokens.read(key);
+let bearer = claimsOf(token ?? "").sub;
 let visitor = false;
 let context = null;
 let chat = null;
@@ -51,7 +52,7 @@ const credentials = {
   },
   /** A visitor's token: known again when the browser comes back. */
   keep(fresh) {
-    token = fresh;
+    [token, bearer] = [fresh, claimsOf(fresh).sub];
     tokens.keep(key, fresh);
     remember(fresh);
   },
@@ -81,11 +82,21 @@ function remember(fresh) {
 
 function useToken(fresh) {
   if (typeof fresh !== "string") return;
+  const { sub } = claimsOf(fresh);
+  if (chat && bearer !== sub) leave();
   const refresh = credentials.refresh;
-  token = fresh;
+  [token, bearer, visitor] = [fresh, sub, false];
   tokens.keep(key, fresh);
   if (refresh && chat?.connection.state === "open") refresh(fresh).catch(() => {});
   else begin();
+}
+
+/** Another buyer than before is at the shop's page. */
+function leave() {
+  chat.end();
+  chat = null;
+  about.draft = "";
+  credentials.refresh = null;
 }
 
 function useVisitor() {
@@ -95,6 +106,7 @@ function useVisitor() {
   } catch {
     // A new visitor, then.
   }
+  bearer = claimsOf(token ?? "").sub;
   begin();
 }
 

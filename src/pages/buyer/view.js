@@ -2,11 +2,13 @@
 
 import { fill, h, setAttribute, setText, show } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
-import { roughly, t, word } from "../shared/i18n.js";
+import { known, roughly, t } from "../shared/i18n.js";
 import { messageLog } from "../shared/log.js";
 import { preferences } from "../shared/preferences.js";
 
 const HEIGHT_MAX = 140;
+/** Characters of a text until the server has named its own limit. */
+const TEXT_MAX = 8000;
 
 /** `chat` is null until it is known who the buyer is; `close` puts the widget away, where there is one. */
 export function chatPage({ chat, about, redraw, close }) {
@@ -20,7 +22,7 @@ export function chatPage({ chat, about, redraw, close }) {
     older: () => chat.older(),
     retry: (id) => chat.outbox.retry(id),
     discard: (id) => chat.outbox.discard(id),
-    refusal: (error) => word("refusal", error.reason ?? error.kind ?? ""),
+    refusal: ({ reason, kind, data }) => (known(`refusal.${reason ?? kind}`) ? t(`refusal.${reason ?? kind}`, data) : t("refusal.internal", {})),
     label: t("chat.log"),
   });
   const rating = ratingForm(chat);
@@ -75,7 +77,7 @@ function chatHead({ chat, about, redraw, close }) {
   const face = h("span.shop-face", { "aria-hidden": "true" });
   const end = h(
     "button.head-button",
-    { type: "button", hidden: true, "aria-label": t("chat.end"), on: { click: () => chat.end().catch(() => {}) } },
+    { type: "button", hidden: true, "aria-label": t("chat.end"), on: { click: () => chat.close().catch(() => {}) } },
     t("chat.end_short"),
   );
   const away =
@@ -110,7 +112,7 @@ function chatHead({ chat, about, redraw, close }) {
 function writingForm(chat, about) {
   const area = h("textarea", {
     rows: "1",
-    maxlength: "8000",
+    maxlength: String(TEXT_MAX),
     dir: "auto",
     placeholder: t("chat.write"),
     "aria-label": t("chat.write"),
@@ -121,6 +123,7 @@ function writingForm(chat, about) {
     area.style.setProperty("height", "auto");
     area.style.setProperty("height", `${Math.min(area.scrollHeight + 2, HEIGHT_MAX)}px`);
     send.disabled = !area.value.trim();
+    setAttribute(area, "maxlength", chat?.connection.limits.text || TEXT_MAX);
   };
   const submit = (event) => {
     event.preventDefault();
