@@ -14,7 +14,7 @@ export function refusalText(error, store) {
     return word("refusal", reason);
   }
   if (kind === "forbidden") return t("refusal.forbidden", { scope: data.scope ?? "" });
-  if (kind === "rate_limited") return t("refusal.rate_limited");
+  if (kind === "internal") return t("refusal.internal", { ref: data.ref });
   const text = word("refusal", kind);
   return text === kind ? error.message : text;
 }
@@ -125,6 +125,7 @@ export class Actions {
     if (force) params.force = true;
     try {
       this.store.keep(await this.session.call("conversation.transfer", params));
+      if (note) this.session.leaveNote(record, note);
       toast(t("done.transferred"));
       return true;
     } catch (error) {

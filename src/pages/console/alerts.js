@@ -109,6 +109,11 @@ export class Alerts {
     });
   }
 
+  paused(seller, status) {
+    if (status) toast(t("alert.paused", { seller, status: t(`status.${status}`) }), { tone: "bad" });
+    else toast(t("alert.unpaused", { seller }));
+  }
+
   configChanged() {
     toast(t("alert.config_changed"));
   }

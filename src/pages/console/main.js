@@ -10,6 +10,8 @@ import { listenForShortcuts } from "./shortcuts.js";
 import { Store } from "./store.js";
 import { shell } from "./views/shell.js";
 import { signIn } from "./views/signin.js";
+import { englishDesk } from "./words/desk-en.js";
+import { chineseDesk } from "./words/desk-zh.js";
 import { english } from "./words/en.js";
 import { chinese } from "./words/zh.js";
 
@@ -17,6 +19,7 @@ const PHONE = matchMedia("(max-width: 760px)");
 const TOKEN_KEY = "fenliu.console.token";
 
 addWords({ en: english, zh: chinese });
+addWords({ en: englishDesk, zh: chineseDesk });
 
 function begin() {
   const fragment = takeFragment();

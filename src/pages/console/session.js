@@ -1,12 +1,13 @@
 // Between the server and the store: opens the session, takes events in, reads what is missing. It draws nothing.
 
 import { Connection } from "../shared/rpc.js";
-import { Outbox } from "../shared/outbox.js";
+import { Outbox, freshClientId } from "../shared/outbox.js";
 import { catchUp, readOlder } from "../shared/thread.js";
+import { EVENTS } from "./events.js";
 import { isMine } from "./store.js";
 
-/** How long a sign of typing lasts without another one. */
-const TYPING_MS = 6000;
+/** Over how long the sessions of those whose rights have changed are opened anew. */
+const RENEWAL_SPREAD_MS = 1500;
 
 export class Session {
   constructor({ store, token, alerts, refused }) {
@@ -40,6 +41,12 @@ export class Session {
     this.connection.stop();
   }
 
+  /** What one may do is told at the opening: it is opened anew, spread over a moment where many are told at once. */
+  renewSoon() {
+    clearTimeout(this.renewing);
+    this.renewing = setTimeout(() => this.connection.renew(), Math.random() * RENEWAL_SPREAD_MS);
+  }
+
   #state(state, detail, refused) {
     this.store.connection = { state, detail };
     this.store.touch("connection");
@@ -50,6 +57,8 @@ export class Session {
     const { store } = this;
     const before = new Set(store.mine().map((record) => record.id));
     store.identity = result.identity;
+    if (result.limits?.text > 0) store.textMax = result.limits.text;
+    if (store.kept.isNewFor(result.identity.id)) this.outbox.clear();
     store.status = result.status ?? store.status;
     if (result.server?.time) store.skew = Date.parse(result.server.time) - Date.now();
     const open = new Set();
@@ -59,6 +68,7 @@ export class Session {
       record.offered = conversation.state === "offered";
       this.#catchUp(record, conversation.last_seq);
     }
+    store.kept.only(open);
     for (const record of [...store.records.values()]) {
       record.offered &&= open.has(record.id);
       record.typing = null;
@@ -225,6 +235,14 @@ export class Session {
     this.outbox.add(record.id, body, visibility);
   }
 
+  /** What was said with a transfer stands in the history as well: whoever has the conversation later reads it too. */
+  leaveNote(record, text) {
+    const note = { client_id: freshClientId(), body: { type: "text", text }, visibility: "staff" };
+    this.call("message.send", { conversation: record.id, ...note }).catch(() => {
+      // Whoever got it has been told; the history goes without.
+    });
+  }
+
   #send(entry) {
     const { conversation, client_id, body, visibility } = entry;
     const params = visibility ? { conversation, client_id, body, visibility } : { conversation, client_id, body };
@@ -272,8 +290,7 @@ export class Session {
     const before = Boolean(known && isMine(store, known));
     const record = store.keep(conversation);
     record.offered = false;
-    record.cause = cause;
-    record.passedNote = note ?? null;
+    store.cameBy(record, cause, note);
     record.overdue = null;
     if (isMine(store, record) && !before) {
       record.unread = Math.max(record.unread, 1);
@@ -282,108 +299,4 @@ export class Session {
     }
     this.#refreshLists();
   }
-}
-
-/** What each event does. Events that are not here are not for this page. */
-const EVENTS = {
-  "message.new": (session, store, message) => session.takeMessage(message),
-  "message.read": (session, store, { conversation, by, seq }) => {
-    const record = store.record(conversation);
-    if (!record || idOf(by) === store.me || by === "agent") return;
-    record.peerRead = Math.max(record.peerRead, seq);
-    store.touch(`conversation:${conversation}`);
-  },
-  "message.typing": (session, store, { conversation, by, on }) => {
-    const record = store.record(conversation);
-    if (!record || idOf(by) === store.me) return;
-    record.typing = on ? { until: Date.now() + TYPING_MS } : null;
-    store.touch(`conversation:${conversation}`, "list");
-    if (on) setTimeout(() => store.touch(`conversation:${conversation}`, "list"), TYPING_MS + 50);
-  },
-  "conversation.offered": (session, store, { conversation }) => {
-    const record = store.keep(conversation);
-    record.offered = true;
-    store.changed(record);
-    session.alerts.offered(record);
-  },
-  "conversation.offer_ended": (session, store, { conversation, why }) => {
-    session.ended(conversation, (record) => {
-      record.conversation.offer = undefined;
-      if (why === "timeout" || why === "withdrawn") session.alerts.offerEnded(record, why);
-    });
-  },
-  "conversation.assigned": (session, store, params) => session.assigned(params),
-  "conversation.unassigned": (session, store, { conversation, cause, to }) => {
-    session.ended(conversation, (record) => {
-      record.conversation.agent = undefined;
-      if (record.conversation.state === "active") record.conversation.state = "queued";
-      record.movedTo = to ?? null;
-      session.alerts.unassigned(record, cause, to);
-    });
-  },
-  "conversation.overdue": (session, store, { conversation, waiting_s, level }) => {
-    const record = store.record(conversation);
-    if (record) {
-      store.learn(record.conversation.group, level, waiting_s);
-      record.overdue = level;
-      store.changed(record);
-      if (isMine(store, record)) session.alerts.overdue(record, level);
-    }
-    store.wentOver.set(conversation, { level, at: Date.now() });
-    store.touch("desk");
-  },
-  "conversation.closed": (session, store, { conversation, by, reason }) => {
-    const wasMine = store.record(conversation.id) && isMine(store, store.record(conversation.id));
-    const record = store.keep(conversation);
-    record.offered = false;
-    record.closedBy = reason ?? by;
-    record.overdue = null;
-    store.changed(record);
-    if (wasMine) session.alerts.closed(record, by);
-    session.ended(conversation.id);
-  },
-  "conversation.reopened": (session, store, { conversation }) => {
-    store.keep(conversation);
-  },
-  "conversation.queued": (session) => session.ended(""),
-  "buyer.presence": (session, store, { conversation, online, since }) => {
-    const record = store.record(conversation);
-    if (!record) return;
-    record.buyer = { online, since };
-    store.touch(`conversation:${conversation}`, "list");
-  },
-  "presence.changed": (session, store, { sub_account, status, cause, seller }) => {
-    if (sub_account === store.me && !seller) {
-      store.status = status;
-      store.touch("presence");
-      session.alerts.status(status, cause);
-    }
-    for (const desk of store.desks.values()) {
-      const agent = desk.view?.agents.find((one) => one.sub_account === sub_account);
-      if (agent) agent.status = status;
-    }
-    store.touch("desk");
-  },
-  "desk.changed": (session, store, view) => {
-    const seller = view.seller ?? soleSeller(store, view);
-    if (seller) session.takeDesk(seller, view);
-  },
-  "config.changed": (session) => session.alerts.configChanged(),
-  "session.expiring": (session, store, { expires_in_s }) => session.alerts.expiring(expires_in_s),
-  "session.draining": (session) => session.alerts.draining(),
-};
-
-function idOf(by) {
-  return typeof by === "object" ? by?.id : by;
-}
-
-/** A board that does not say whose it is: known by its groups. */
-function soleSeller(store, view) {
-  if (store.desks.size === 1) return [...store.desks.keys()][0];
-  const groups = new Set(view.groups?.map((group) => group.group));
-  for (const [seller, desk] of store.desks) {
-    if (desk.view?.groups.every((group) => groups.has(group.group)) && desk.view.groups.length === groups.size)
-      return seller;
-  }
-  return null;
 }

@@ -1,10 +1,13 @@
 // What the console knows: who we are, the conversations, the desks. It asks nobody and draws nothing; views subscribe by topic.
 
 import { batched } from "../shared/dom.js";
+import { Kept } from "./kept.js";
 import { Thread } from "../shared/thread.js";
 
 /** Warning and limit in seconds until the server has named a group's own by its events. */
 const REPLY_DEFAULTS = { warning: 100, overdue: 180 };
+/** Characters of a text until the server has named its own limit. */
+const TEXT_MAX = 8000;
 
 export class Store {
   #listeners = new Map();
@@ -21,6 +24,9 @@ export class Store {
     this.desks = new Map();
     this.thresholds = new Map();
     this.wentOver = new Map();
+    this.paused = new Map();
+    this.kept = new Kept();
+    this.textMax = TEXT_MAX;
   }
 
   /** Calls `listener` once a frame when any of the topics was touched. Gives the way to end it. */
@@ -79,7 +85,7 @@ export class Store {
   keep(conversation) {
     let record = this.records.get(conversation.id);
     if (!record) {
-      record = freshRecord(conversation);
+      record = freshRecord(conversation, this.kept.of(conversation.id));
       this.records.set(conversation.id, record);
     } else if ((conversation.rev ?? 0) >= (record.conversation.rev ?? 0)) {
       const { unread, offer, ...known } = conversation;
@@ -90,6 +96,29 @@ export class Store {
     if (conversation.offer) record.offerEnds = Date.now() + conversation.offer.expires_in_s * 1000;
     this.changed(record);
     return record;
+  }
+
+  /** Others have paused us for a seller, or (null) no longer; whether that is news. */
+  pausedFor(seller, status) {
+    if ((this.paused.get(seller) ?? null) === status) return false;
+    if (status) this.paused.set(seller, status);
+    else this.paused.delete(seller);
+    this.touch("presence");
+    return true;
+  }
+
+  /** Changes a draft, which outlives a reload. */
+  draft(record, mode, text) {
+    if (record.draft[mode] === text) return;
+    record.draft[mode] = text;
+    this.kept.keep(record.id, { [mode]: text });
+  }
+
+  /** Notes how a conversation came to be with whoever has it. */
+  cameBy(record, cause, note) {
+    record.cause = cause;
+    record.passedNote = note ?? null;
+    this.kept.keep(record.id, { cause, passed: record.passedNote });
   }
 
   forget(id) {
@@ -156,21 +185,21 @@ export class Store {
   }
 }
 
-function freshRecord(conversation) {
+function freshRecord(conversation, kept) {
   return {
     id: conversation.id,
     conversation,
     thread: new Thread(),
     unread: 0,
-    draft: { reply: "", note: "" },
+    draft: { reply: kept.reply ?? "", note: kept.note ?? "" },
     mode: "reply",
     typing: null,
     peerRead: 0,
     ownRead: 0,
     overdue: null,
     buyer: null,
-    cause: null,
-    passedNote: null,
+    cause: kept.cause ?? null,
+    passedNote: kept.passed ?? null,
     offered: false,
     offerEnds: 0,
     watched: false,

@@ -145,7 +145,11 @@ export function day(world) {
       await mei.getByLabel("Note for whoever").fill("likes green tea");
       await mei.getByRole("dialog").getByRole("button", { name: "Transfer" }).click();
       await bo.getByRole("option", { name: /ann/ }).click();
-      await bo.getByText("likes green tea").waitFor();
+      await bo.locator(".message.note", { hasText: "likes green tea" }).waitFor();
+      await bo.reload();
+      await bo.getByRole("option", { name: /ann/ }).click();
+      await bo.locator(".details-pane", { hasText: "Somebody passed it on." }).waitFor();
+      await bo.locator(".message.note", { hasText: "likes green tea" }).waitFor();
       await ann.getByText(/Bo is with you/i).waitFor();
     },
 

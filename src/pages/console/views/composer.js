@@ -8,8 +8,6 @@ import { buyerName } from "../store.js";
 import { filled, matching } from "../quick.js";
 import { openCardForm, openQuickEditor } from "./forms.js";
 
-const TEXT_MAX = 8000;
-
 // Whoever moves by keys keeps the keys; whoever clicks a conversation means to write.
 let byPointer = false;
 addEventListener("pointerdown", () => (byPointer = true), true);
@@ -20,7 +18,6 @@ export function composer(app) {
   const listId = freshId("quick");
   const area = h("textarea.composer-text", {
     rows: "1",
-    maxlength: String(TEXT_MAX),
     dir: "auto",
     role: "combobox",
     "aria-autocomplete": "list",
@@ -114,10 +111,9 @@ export function composer(app) {
     setAttribute(area, "aria-label", label);
     setText(sendButton.lastChild, note ? t("composer.add_note") : t("composer.send"));
     sendButton.disabled = area.value.trim() === "";
-    setText(
-      hint,
-      area.value.length > TEXT_MAX - 500 ? `${area.value.length} / ${TEXT_MAX}` : note ? t("composer.note_who") : "",
-    );
+    setAttribute(area, "maxlength", store.textMax);
+    const near = area.value.length > store.textMax - Math.min(500, store.textMax / 4);
+    setText(hint, near ? `${area.value.length} / ${store.textMax}` : note ? t("composer.note_who") : "");
   };
 
   const grow = () => {
@@ -129,7 +125,8 @@ export function composer(app) {
     const text = area.value.trim();
     if (!record || !text || !able[record.mode]) return;
     session.send(record, { type: "text", text }, record.mode === "note" ? "staff" : undefined);
-    record.draft[record.mode] = area.value = "";
+    area.value = "";
+    store.draft(record, record.mode, "");
     if (record.mode === "reply") session.typing(record, false);
     else if (able.reply) record.mode = "reply";
     closeQuick();
@@ -147,7 +144,7 @@ export function composer(app) {
 
   const input = () => {
     if (!record) return;
-    record.draft[record.mode] = area.value;
+    store.draft(record, record.mode, area.value);
     if (record.mode === "reply" && !area.value.startsWith("/")) session.typing(record, area.value !== "");
     if (record.mode === "reply" && /^\/[^\n]{0,30}$/.test(area.value)) drawQuick(area.value.slice(1));
     else closeQuick();

@@ -59,8 +59,10 @@ export function statusBar(app) {
     show(meter, Boolean(capacity));
     meter.firstChild.style.setProperty("width", `${capacity ? Math.min(100, (held / capacity) * 100) : 0}%`);
     meter.classList.toggle("full", Boolean(capacity) && held >= capacity);
-    show(hint, store.connection.state === "open" && store.status !== "online");
-    setText(hint.firstChild, t(`status.${store.status}_now`));
+    const paused = [...store.paused.keys()].map((seller) => store.seller(seller)?.name ?? seller);
+    show(hint, store.connection.state === "open" && (store.status !== "online" || paused.length > 0));
+    const online = store.status === "online";
+    setText(hint.firstChild, online ? t("status.paused_now", { sellers: paused.join(", ") }) : t(`status.${store.status}_now`));
   };
   const end = store.on(["presence", "list", "connection", "identity"], update);
   update();

@@ -142,14 +142,9 @@ export function threadPane(app) {
   };
 
   const drawPassed = (record) => {
-    const text = record.passedNote;
-    show(passed, Boolean(text) && isMine(store, record));
-    if (text)
-      fill(
-        passed,
-        icon("note", 16),
-        h("span", { dir: "auto" }, t("note.passed", { note: typeof text === "string" ? text : (text.text ?? "") })),
-      );
+    const note = record.passedNote;
+    show(passed, Boolean(note) && isMine(store, record) && !record.thread.hasNote(note));
+    if (note) fill(passed, icon("note", 16), h("span", { dir: "auto" }, t("note.passed", { note })));
   };
 
   const select = () => {
