@@ -1,6 +1,8 @@
 //! The daemon: everything put together, from the settings to the last session.
 
 mod drain;
+mod keeper;
+mod reload;
 mod renewal;
 mod retention;
 mod routing;
@@ -10,7 +12,6 @@ mod vital;
 mod watch;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -35,15 +36,13 @@ use crate::systemd::Systemd;
 use crate::tls::Tls;
 use crate::{policy, protocol, server};
 use signals::{Asked, Signals};
-use watch::Watch;
 
+pub use keeper::keep_time;
 pub use routing::Loaded;
 pub use store::Store;
 
 /// The exit code of an invalid configuration.
 const INVALID: u8 = 78;
-/// How long the keeper of time sleeps where nothing is due.
-const NAP: Duration = Duration::from_secs(30);
 /// How long those who listen to a tap may take to read their last line.
 const LAST_LINE: Duration = Duration::from_secs(1);
 
@@ -111,7 +110,7 @@ impl Daemon {
         let sqlite = store.sqlite.take();
         let (site, wake) = assemble(settings, loaded, keys, clock, store, life);
         if let Some(tls) = tls.clone() {
-            site.dispatch.renewals.add(renewal::certificate(tls));
+            site.dispatch.renewals.add(renewal::certificate(tls, Arc::clone(&site.dispatch.metrics)));
         }
         let life = &site.lifecycle;
         vital::watch_writer(life, &site.dispatch.writer);
@@ -119,7 +118,7 @@ impl Daemon {
         let public = server::Settings { tls, ..listener_settings(settings) };
         vital::spawn("public listener", life, server::public(listener, public, Arc::clone(&site), sessions.clone()));
         if settings.routing.watch {
-            vital::spawn("watch", life, follow_files(Arc::clone(&site), settings.routing.path.clone()));
+            vital::spawn("watch", life, reload::follow_files(Arc::clone(&site), settings.routing.path.clone()));
         }
         if let Some(sqlite) = sqlite.clone().filter(|_| !settings.store.retention.is_zero()) {
             tokio::spawn(retention::keep_to(settings.store.retention, sqlite, Arc::clone(&site)));
@@ -166,7 +165,7 @@ impl Daemon {
                 asked = signals.next() => match asked {
                     Asked::Reload => {
                         let site = Arc::clone(&site);
-                        tokio::spawn(async move { reload(&site, "signal").await });
+                        tokio::spawn(async move { reload::reload(&site, "signal").await });
                     }
                     Asked::Empty => life.drain(Drain::Wait),
                     Asked::Stop if stopping => return ExitCode::FAILURE,
@@ -199,28 +198,6 @@ fn store_name(settings: &Settings) -> String {
     match settings.store.kind {
         StoreKind::Sqlite => settings.store.path.display().to_string(),
         StoreKind::Memory => "memory".into(),
-    }
-}
-
-/// Reloads the configuration because a signal or the files themselves said so; what is wrong with it is logged.
-async fn reload(site: &Site, by: &str) {
-    if let Err(error) = site.dispatch.reload(by, false).await {
-        let diagnostics = error.diagnostics().unwrap_or_default();
-        tracing::error!(error = error.message(), diagnostics, "the configuration was not reloaded; the old one stays");
-    }
-}
-
-/// Reloads the configuration whenever its files say something else, until the daemon stops.
-async fn follow_files(site: Arc<Site>, path: PathBuf) {
-    let mut watch = match Watch::new(path) {
-        Ok(watch) => watch,
-        Err(error) => return tracing::error!(%error, "the configuration cannot be watched"),
-    };
-    loop {
-        tokio::select! {
-            () = watch.changed() => reload(&site, "watch").await,
-            () = site.lifecycle.stopped() => return,
-        }
     }
 }
 
@@ -312,29 +289,5 @@ fn listener_settings(settings: &Settings) -> server::Settings {
         connections_per_ip: settings.limits.connections_per_ip,
         trusted_proxies: settings.limits.trusted_proxies.clone(),
         tls: None,
-    }
-}
-
-/// Lets what is due act: one task that sleeps until the head of all deadlines. While sessions are being closed nothing
-/// is due any more: nobody's conversation moves.
-pub async fn keep_time(site: Arc<Site>, wake: Arc<Notify>) {
-    let dispatch = &site.dispatch;
-    loop {
-        let now = dispatch.clock.now();
-        for domain in dispatch.table.due(now) {
-            dispatch.go_on(domain).await;
-        }
-        // What is due stays so while nothing can be written.
-        tokio::select! {
-            () = dispatch.writer.well() => {}
-            () = site.lifecycle.ending() => return,
-        }
-        let next = dispatch.table.next_deadline();
-        let until = next.map_or(NAP, |next| next.since(dispatch.clock.now()).max(Duration::from_millis(1)));
-        tokio::select! {
-            () = tokio::time::sleep(until) => {}
-            () = wake.notified() => {}
-            () = site.lifecycle.ending() => return,
-        }
     }
 }

@@ -6,14 +6,16 @@ use std::sync::Arc;
 use crate::auth::Keys;
 use crate::directory::{Diagnostic, Severity};
 use crate::dispatch::Renewal;
+use crate::metrics::Metrics;
 use crate::tls::Tls;
 
-/// Renews the certificate.
-pub(super) fn certificate(tls: Arc<Tls>) -> impl Fn(Renewal) -> Vec<Diagnostic> + Send {
+/// Renews the certificate; until when it is valid is measured.
+pub(super) fn certificate(tls: Arc<Tls>, metrics: Arc<Metrics>) -> impl Fn(Renewal) -> Vec<Diagnostic> + Send {
+    measure(&tls, &metrics);
     move |renewal| {
         let renewed = match renewal {
             Renewal::Rehearsed => tls.look(),
-            Renewal::Taken => tls.reload(),
+            Renewal::Taken => tls.reload().inspect(|()| measure(&tls, &metrics)),
         };
         let stays = |error: crate::tls::TlsError| {
             let file = error.file().display().to_string();
@@ -21,6 +23,10 @@ pub(super) fn certificate(tls: Arc<Tls>) -> impl Fn(Renewal) -> Vec<Diagnostic> 
         };
         renewed.err().map(stays).into_iter().collect()
     }
+}
+
+fn measure(tls: &Tls, metrics: &Metrics) {
+    metrics.certificate_expires(tls.validity().map(|validity| validity.last.micros()));
 }
 
 /// Renews the keys.

@@ -23,6 +23,9 @@ use process::Process;
 /// The method that is called most.
 const MOST: &str = "message.send";
 
+/// The listener that may have a certificate.
+const PUBLIC: Listener = Listener { listener: "public" };
+
 type Seconds = Gauge<f64, AtomicU64>;
 type Number = Gauge<i64, AtomicI64>;
 
@@ -56,6 +59,8 @@ labels! {
     Cause { cause }
     /// A limit.
     Limit { limit }
+    /// A listener.
+    Listener { listener }
 }
 
 /// Everything that is counted. Clones count together.
@@ -86,6 +91,7 @@ pub struct Metrics {
     most: OnceLock<(Counter, Histogram)>,
     last_reload_successful: Number,
     last_reload_success: Seconds,
+    certificate_expires: Family<Listener, Seconds>,
     scrape: Mutex<Scrape>,
 }
 
@@ -162,6 +168,7 @@ impl Default for Metrics {
             most: OnceLock::new(),
             last_reload_successful: Number::default(),
             last_reload_success: Seconds::default(),
+            certificate_expires: Family::default(),
             scrape: Mutex::new(Scrape::default()),
         };
         metrics.begin_at_zero();
@@ -205,6 +212,16 @@ impl Metrics {
         self.last_reload_successful.set(successful.into());
         if successful {
             self.last_reload_success.set(at_micros as f64 / 1e6);
+        }
+    }
+
+    /// Until when the certificate of the public listener is valid, in microseconds since 1970; nothing is measured where
+    /// there is none, or where it does not say.
+    #[expect(clippy::cast_precision_loss, reason = "seconds to look at")]
+    pub fn certificate_expires(&self, at_micros: Option<i64>) {
+        match at_micros {
+            Some(at) => drop(self.certificate_expires.get_or_create(&PUBLIC).set(at as f64 / 1e6)),
+            None => drop(self.certificate_expires.remove(&PUBLIC)),
         }
     }
 
@@ -290,6 +307,9 @@ impl Metrics {
         ours.register("config_last_reload_successful", help, self.last_reload_successful.clone());
         let help = "When the last one was accepted";
         ours.register("config_last_reload_success_timestamp_seconds", help, self.last_reload_success.clone());
+        let help = "When the certificate of a listener expires, since 1970";
+        let expires = self.certificate_expires.clone();
+        ours.register("tls_certificate_expires_timestamp_seconds", help, expires);
         scrape.register(&mut registry);
         scrape.registry = registry;
     }

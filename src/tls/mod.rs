@@ -19,7 +19,13 @@ use crate::model::Timestamp;
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
-    current: ArcSwap<ServerConfig>,
+    current: ArcSwap<Shown>,
+}
+
+/// What is shown to whoever connects.
+struct Shown {
+    config: Arc<ServerConfig>,
+    validity: Option<Validity>,
 }
 
 /// Why a certificate cannot be used.
@@ -76,8 +82,7 @@ impl Validity {
 /// # Errors
 /// Why they cannot be used.
 pub fn look(certificate: &Path, key: &Path) -> Result<Option<Validity>, TlsError> {
-    let (chain, _) = read(certificate, key)?;
-    Ok(chain.first().and_then(|leaf| Validity::of(leaf)))
+    Ok(read(certificate, key)?.validity)
 }
 
 impl Tls {
@@ -86,7 +91,7 @@ impl Tls {
     /// # Errors
     /// Why they cannot be used.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let current = ArcSwap::from(read(certificate, key)?.1);
+        let current = ArcSwap::from_pointee(read(certificate, key)?);
         Ok(Self { certificate: certificate.to_owned(), key: key.to_owned(), current })
     }
 
@@ -103,13 +108,18 @@ impl Tls {
     /// # Errors
     /// Why they cannot be used; what was there before stays.
     pub fn reload(&self) -> Result<(), TlsError> {
-        self.current.store(read(&self.certificate, &self.key)?.1);
+        self.current.store(Arc::new(read(&self.certificate, &self.key)?));
         Ok(())
     }
 
     /// What shakes hands with whoever connects now.
     pub fn acceptor(&self) -> TlsAcceptor {
-        self.current.load_full().into()
+        Arc::clone(&self.current.load().config).into()
+    }
+
+    /// From when until when those who connect now will take it; `None` if that cannot be read.
+    pub fn validity(&self) -> Option<Validity> {
+        self.current.load().validity
     }
 }
 
@@ -119,9 +129,7 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-type Chain = Vec<CertificateDer<'static>>;
-
-fn read(certificate: &Path, key: &Path) -> Result<(Chain, Arc<ServerConfig>), TlsError> {
+fn read(certificate: &Path, key: &Path) -> Result<Shown, TlsError> {
     let failed = |path: &Path, what, error| match error {
         pem::Error::Io(error) => TlsError::Unreadable(path.to_owned(), error),
         _ => TlsError::Without(path.to_owned(), what),
@@ -142,9 +150,10 @@ fn read(certificate: &Path, key: &Path) -> Result<(Chain, Arc<ServerConfig>), Tl
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(unfit)?;
-    let mut config = config.with_no_client_auth().with_single_cert(chain.clone(), secret).map_err(unfit)?;
+    let validity = chain.first().and_then(|leaf| Validity::of(leaf));
+    let mut config = config.with_no_client_auth().with_single_cert(chain, secret).map_err(unfit)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok((chain, Arc::new(config)))
+    Ok(Shown { config: Arc::new(config), validity })
 }
 
 #[cfg(test)]

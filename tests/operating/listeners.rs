@@ -141,7 +141,7 @@ async fn until(true_: impl Fn() -> bool) {
 #[tokio::test(flavor = "multi_thread")]
 async fn over_tls_sessions_are_the_same_and_a_new_certificate_is_shown_after_a_reload() {
     let host = Host::with(|settings, folder| {
-        certificate(folder);
+        certificate(folder, 2099);
         let (cert, key) = (folder.join("tls.pem"), folder.join("tls.key"));
         settings.server.tls = Some(fenliu::config::settings::Tls { cert, key });
     })
@@ -164,18 +164,34 @@ async fn over_tls_sessions_are_the_same_and_a_new_certificate_is_shown_after_a_r
         assert!(said.ends_with("tls.pem has no certificate in PEM; the certificate from before stays"), "{said}");
     }
     assert!(over_tls(&host, &old).await.is_ok());
+    assert_eq!(expires(&host), "2099-05-31", "what is measured is what is shown");
 
-    let new = certificate(folder);
+    let new = certificate(folder, 2088);
+    assert_eq!(host.admin("POST /reload?dry_run=1").status, 200);
+    assert_eq!(expires(&host), "2099-05-31");
     assert_eq!(host.admin("POST /reload").status, 200);
+    assert_eq!(expires(&host), "2088-05-31");
     assert!(over_tls(&host, new.as_bytes()).await.is_ok());
     assert!(over_tls(&host, &old).await.is_err());
 }
 
-fn certificate(folder: &std::path::Path) -> String {
-    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    std::fs::write(folder.join("tls.pem"), made.cert.pem()).unwrap();
-    std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
-    made.cert.pem()
+/// A certificate that expires at the end of May.
+fn certificate(folder: &std::path::Path, year: i32) -> String {
+    let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    parameters.not_after = rcgen::date_time_ymd(year, 5, 31);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = parameters.self_signed(&key).unwrap();
+    std::fs::write(folder.join("tls.pem"), made.pem()).unwrap();
+    std::fs::write(folder.join("tls.key"), key.serialize_pem()).unwrap();
+    made.pem()
+}
+
+/// The day on which the certificate expires, as it is measured.
+fn expires(host: &Host) -> String {
+    let text = host.admin("GET /metrics").body;
+    let name = "fenliu_tls_certificate_expires_timestamp_seconds{listener=\"public\"} ";
+    let seconds: f64 = text.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap();
+    jiff::Timestamp::from_second(seconds as i64).unwrap().strftime("%F").to_string()
 }
 
 /// A connection to somebody who shows this certificate.
