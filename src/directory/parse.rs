@@ -26,6 +26,21 @@ const WARNING_DAYS: i64 = 30;
 ///
 /// Against a `recorded` configuration, authorizations that it does not have are new, and what a reload may not do is
 /// an error; without one every authorization counts as recorded. What an operator unbound is left out.
+///
+/// ```
+/// use fenliu::directory::{Unbound, parse};
+/// use fenliu::model::Timestamp;
+///
+/// let text = "[[account]]\nid = \"lin\"\nplatfrom = \"douyin\"\nkind = \"personal\"\n";
+/// let now = Timestamp::from_micros(1_795_492_800_000_000);
+///
+/// let (directory, found) = parse(&[("shops.toml".into(), text.into())], now, None, &Unbound::new());
+///
+/// assert!(directory.is_none());
+/// let typo = found.iter().find(|one| one.text == "platfrom").unwrap();
+/// assert_eq!((typo.line, typo.column), (3, 1));
+/// assert_eq!(typo.nearest.as_deref(), Some("platform"));
+/// ```
 pub fn parse(
     files: &[(String, Arc<str>)],
     now: Timestamp,
