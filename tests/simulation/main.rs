@@ -1,12 +1,13 @@
 //! The table in virtual time, all from a seed: sessions that drop and come back, buyers who go, other configurations,
 //! restarts, commits that fail, deadlines that are late. A checker of its own says after each step what must not be, and at the end, when the
-//! faults have stopped, that everything that can be served is served.
+//! faults have stopped, that everything that can be served is served. Some of the seeds are run over the real store too.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test")]
 #![allow(dead_code, reason = "parts of the reference are shared with the properties")]
 
 mod checker;
 mod commands;
+mod disk;
 mod draft;
 #[path = "../properties/model/mod.rs"]
 mod model;
@@ -40,13 +41,26 @@ fn first() -> u64 {
     std::env::var("SIMULATION_FROM").map_or(0, |seed| seed.parse().expect("a number"))
 }
 
-/// Runs a seed: faults, then none.
-fn simulate(seed: u64, size: Size) -> (usize, usize) {
-    let world = match size {
+/// How many of them are run over the real store in all: `SIMULATION_STORE_COMMANDS`.
+fn commands_on_disk() -> usize {
+    std::env::var("SIMULATION_STORE_COMMANDS").map_or(12_000, |count| count.parse().expect("a number"))
+}
+
+fn world(seed: u64, size: Size) -> World {
+    match size {
         Size::Small => World::random(seed),
         Size::Big => World::parse(big(seed)),
-    };
-    let mut run = Run::new(&world, seed, size);
+    }
+}
+
+/// Runs a seed: faults, then none.
+fn simulate(seed: u64, size: Size) -> (usize, usize) {
+    let run = live(Run::new(&world(seed, size), seed, size), seed);
+    (run.merges, run.splits)
+}
+
+fn live(mut run: Run, seed: u64) -> Run {
+    let size = run.size;
     let count = if size == Size::Small { SMALL } else { BIG };
     for at in 0..count {
         if let Err(fault) = run.step() {
@@ -60,7 +74,7 @@ fn simulate(seed: u64, size: Size) -> (usize, usize) {
     if let Err(fault) = run.come_to_rest() {
         panic!("seed {seed} of a {size:?} table, at rest: {fault}\n{}\n{}", run.log(), run.config.draft.text());
     }
-    (run.merges, run.splits)
+    run
 }
 
 fn simulate_all(seeds: std::ops::Range<u64>, size: Size) {
@@ -138,4 +152,23 @@ fn small_tables_hold_after_every_command() {
 fn big_tables_hold() {
     let from = first();
     simulate_all(from..from + (commands() * 3 / 4).div_ceil(BIG) as u64, Size::Big);
+}
+
+#[test]
+fn a_table_is_recovered_from_the_real_store_whenever_it_is_killed_or_a_commit_fails() {
+    let (from, count) = (first(), commands_on_disk());
+    let sizes = [(Size::Small, (count / 2).div_ceil(SMALL)), (Size::Big, count / 2 / BIG)];
+    let (mut kills, mut faults) = (0, 0);
+    for (size, seeds) in sizes {
+        for seed in from..from + seeds as u64 {
+            let mut run = live(Run::on_disk(&world(seed, size), seed, size), seed);
+            if let Err(fault) = run.store.kill() {
+                panic!("seed {seed} of a {size:?} table, after its end: {fault}");
+            }
+            let disk = run.store.disk.unwrap();
+            (kills, faults) = (kills + disk.kills, faults + disk.faults);
+        }
+    }
+    println!("{kills} kills, {faults} failed commits");
+    assert!(kills > 0 && faults > 0);
 }

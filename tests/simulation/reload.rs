@@ -142,13 +142,13 @@ impl Run {
     pub fn restart(&mut self) -> Result<(), String> {
         let count = self.random.below(10);
         self.store.write(count)?;
-        self.store.fail();
+        let recovered = self.store.kill()?;
         self.now = self.now + Duration::from_secs(self.random.below(60) as u64);
         self.log.push(format!("{} begins anew", self.now));
         self.connected.clear();
         self.checker.presence.clear();
         self.follow(self.store.config.clone());
-        self.table = table(&self.config.directory, &self.store.written, self.now);
+        self.table = table(&self.config.directory, recovered, self.now);
         for account in acting(&self.config.directory) {
             let status = self.store.written.agents.get(&account).map_or(Status::Offline, |row| row.status);
             let grace_until = (status != Status::Offline).then_some(self.now + GRACE);
@@ -162,7 +162,7 @@ impl Run {
         let count = self.random.below(10);
         self.store.write(count)?;
         self.store.write_config()?;
-        self.store.fail();
+        let recovered = self.store.fail()?;
         self.log.push(format!("{} a commit fails", self.now));
         for account in acting(&self.config.directory) {
             let status = self.store.written.agents.get(&account).map_or(Status::Offline, |row| row.status);
@@ -179,7 +179,7 @@ impl Run {
             buyer: &|key| !gone.contains(key),
         };
         let directory = Arc::clone(&self.config.directory);
-        self.table.restore(directory, self.store.written.recovered(), self.now, &here, || {});
+        self.table.restore(directory, recovered, self.now, &here, || {});
         self.tick()
     }
 }

@@ -9,9 +9,10 @@ use fenliu::directory::{Directory, DomainId};
 use fenliu::model::{
     AccountId, Body, BuyerKey, Caller, ConversationId, SellerId, SessionId, State, Status, Timestamp, Visibility,
 };
-use fenliu::routing::{Acted, Actor, Command, Conversation, NewMessage, Refusal, Settings, Table};
+use fenliu::routing::{Acted, Actor, Command, Conversation, NewMessage, Recovered, Refusal, Settings, Table};
 
 use crate::checker::Checker;
+use crate::disk::Disk;
 use crate::draft::Draft;
 use crate::random::Random;
 use crate::store::{Config, Rows, Store};
@@ -72,7 +73,7 @@ impl Run {
             splits: 0,
             size,
             random: Random::new(seed ^ 0x5EED),
-            table: table(&config.directory, &Rows::default(), START),
+            table: table(&config.directory, Recovered::default(), START),
             store: Store::new(config.clone()),
             checker: Checker::new(&config.directory),
             config,
@@ -83,6 +84,13 @@ impl Run {
             gone: HashSet::new(),
             log: Vec::new(),
         }
+    }
+
+    /// A run whose table is recovered from the real store.
+    pub fn on_disk(world: &World, seed: u64, size: Size) -> Self {
+        let mut run = Self::new(world, seed, size);
+        run.store.disk = Some(Disk::new(seed, &run.config));
+        run
     }
 
     /// The last things that happened.
@@ -347,7 +355,7 @@ pub fn message(id: u128) -> NewMessage {
     NewMessage { client_id: format!("m{id}").into(), body, text: None, visibility: Visibility::All }
 }
 
-pub fn table(directory: &Arc<Directory>, rows: &Rows, now: Timestamp) -> Table {
+pub fn table(directory: &Arc<Directory>, recovered: Recovered, now: Timestamp) -> Table {
     let settings = Settings { presence_grace: GRACE, ..Settings::default() };
-    Table::new(Arc::clone(directory), settings, rows.recovered(), now, || {})
+    Table::new(Arc::clone(directory), settings, recovered, now, || {})
 }

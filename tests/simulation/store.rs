@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use fenliu::directory::Directory;
+use fenliu::journal::Write;
 use fenliu::model::{AccountId, ConversationId, GroupId, SellerId, State};
 use fenliu::routing::{AgentRow, Batch, Conversation, Event, GroupRow, Recovered, Row};
 
+use crate::disk::{Disk, accepted};
 use crate::draft::Draft;
 
 /// A configuration as it is recorded.
@@ -20,6 +22,15 @@ pub struct Config {
 enum Record {
     Batch(Batch),
     Config(Config),
+}
+
+impl Record {
+    fn write(&self) -> Write {
+        match self {
+            Self::Batch(batch) => Write::Batch(batch.clone()),
+            Self::Config(config) => accepted(config),
+        }
+    }
 }
 
 /// The rows of a table.
@@ -81,6 +92,8 @@ pub struct Store {
     pub acknowledged: BTreeMap<ConversationId, u64>,
     /// Closed conversations that are written, the last ones.
     pub closed: VecDeque<Conversation>,
+    /// The real store, where one is written too.
+    pub disk: Option<Disk>,
 }
 
 impl Store {
@@ -92,6 +105,7 @@ impl Store {
             waiting: VecDeque::new(),
             acknowledged: BTreeMap::new(),
             closed: VecDeque::new(),
+            disk: None,
         }
     }
 
@@ -112,16 +126,19 @@ impl Store {
         self.waiting.push_back(Record::Batch(batch));
     }
 
-    /// Writes so many batches, at most.
+    /// Writes so many batches, at most, in one commit.
     pub fn write(&mut self, count: usize) -> Result<(), String> {
-        for _ in 0..count {
-            let batch = match self.waiting.pop_front() {
-                Some(Record::Batch(batch)) => batch,
-                Some(Record::Config(config)) => {
+        let records: Vec<_> = self.waiting.drain(..count.min(self.waiting.len())).collect();
+        if let Some(disk) = self.disk.as_mut().filter(|_| !records.is_empty()) {
+            disk.commit(&records.iter().map(Record::write).collect::<Vec<_>>())?;
+        }
+        for record in records {
+            let batch = match record {
+                Record::Batch(batch) => batch,
+                Record::Config(config) => {
                     self.config = config;
                     continue;
                 }
-                None => return Ok(()),
             };
             for closed in self.written.keep(&batch.rows) {
                 self.acknowledged.remove(&closed.id);
@@ -151,10 +168,24 @@ impl Store {
         Ok(())
     }
 
-    /// The commit fails: what is not written is void.
-    pub fn fail(&mut self) {
+    /// The commit fails: what is not written is void. What a table is made of then.
+    pub fn fail(&mut self) -> Result<Recovered, String> {
+        let writes = self.waiting.drain(..).map(|record| record.write()).collect();
+        self.hoped = self.written.clone();
+        match &mut self.disk {
+            Some(disk) => disk.fail(writes, &self.written, &self.config),
+            None => Ok(self.written.recovered()),
+        }
+    }
+
+    /// The process is killed: what is not written was never there. What a table is made of then.
+    pub fn kill(&mut self) -> Result<Recovered, String> {
         self.waiting.clear();
         self.hoped = self.written.clone();
+        let Some(disk) = &mut self.disk else { return Ok(self.written.recovered()) };
+        let recovered = disk.kill(&self.written, &self.config)?;
+        disk.history(&self.written, &self.closed)?;
+        Ok(recovered)
     }
 
     /// Whether everything acknowledged is in the rows, invariant 6.

@@ -57,7 +57,7 @@ fn shops(shared: usize) -> World {
 #[test]
 fn two_threads_leave_a_table_as_one_would_while_domains_merge_and_split() {
     let worlds = [shops(0), shops(3), shops(SELLERS), shops(2)];
-    let table = table(&worlds[0].directory, &Rows::default(), START);
+    let table = table(&worlds[0].directory, fenliu::routing::Recovered::default(), START);
     let mut sessions: Vec<AccountId> = worlds.iter().flat_map(|world| world.accounts.clone()).collect();
     sessions.sort();
     sessions.dedup();
