@@ -40,7 +40,7 @@ use super::{Command, Refusal};
 use crate::directory::{Directory, Strategy};
 use crate::model::{AccountId, Caller, ConversationId, GroupId, Map, SellerId, SessionId, Timestamp};
 
-pub(in crate::routing) use carry::Parts;
+pub(in crate::routing) use carry::{Parts, Sessions};
 
 /// How much one command does at most; what is left goes on as another command.
 const STEPS: usize = 256;

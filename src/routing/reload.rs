@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::affected::Affected;
-use super::domain::{Domain, Parts};
+use super::domain::{Domain, Parts, Sessions};
 use super::event::GroupRow;
 use super::table::{Cell, Layout, Place, Recovered, Table};
 use crate::directory::{Directory, Domain as Plan, DomainId, changed_sellers};
@@ -88,6 +88,7 @@ impl Table {
         let mut arrangement = layout.arrange_all(&directory);
         arrangement.gone = gone;
         let mut parts = layout.parts_of(&arrangement.gone);
+        parts.live.sessions.extend(std::mem::take(&mut layout.absent_sessions));
         parts.correct(stored(recovered), here, now, now + self.settings.presence_grace);
         layout.absent.clear();
         layout.absent_groups.clear();
@@ -133,6 +134,7 @@ impl Table {
             self.put(layout, &directory, plan, id, parts, now);
         }
         layout.absent = rest.agents;
+        layout.absent_sessions = rest.live.sessions;
         layout.directory = directory;
         layout.version += 1;
         built
@@ -200,6 +202,7 @@ impl Layout {
             sellers: Map::default(),
             accounts: Map::default(),
             absent: Vec::new(),
+            absent_sessions: Sessions::default(),
             absent_groups: Vec::new(),
         }
     }

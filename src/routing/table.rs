@@ -9,7 +9,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 
-use super::domain::{Acted, Actor, Domain, Settings};
+use super::domain::{Acted, Actor, Domain, Sessions, Settings};
 use super::event::{AgentRow, Batch, Event, GroupRow, Row};
 use super::{Command, Conversation, Outcome, Refusal, Said, Tally, View};
 use crate::directory::{Directory, Domain as Plan, DomainId};
@@ -49,6 +49,8 @@ pub(super) struct Layout {
     pub(super) accounts: Map<AccountId, DomainId>,
     /// What the store has of accounts that act for nobody now.
     pub(super) absent: Vec<AgentRow>,
+    /// The sessions of those whom the last change has taken out: it may still be undone.
+    pub(super) absent_sessions: Sessions,
     /// What the store has of the rotations of groups that are not configured now.
     pub(super) absent_groups: Vec<GroupRow>,
 }

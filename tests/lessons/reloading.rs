@@ -244,3 +244,42 @@ fn who_has_a_conversation_now_is_told_to_one_who_may_still_read_it_and_to_nobody
         assert_eq!(shop.told_to("ann"), [Notice::Unassigned { conversation: id, cause, to }]);
     }
 }
+
+#[test]
+fn whom_a_reload_took_out_that_could_not_be_written_is_there_as_before() {
+    let people = [("mei", 1), ("bo", 1)];
+    let with = accounts(&people) + &seller("tea", "lin", &people, &group("all", &["mei", "bo"], ""));
+    let without = accounts(&people) + &seller("tea", "lin", &people[..1], &group("all", &["mei"], ""));
+    let mut shop = Shop::new(&with);
+    shop.online("mei");
+    shop.online("bo");
+    let first = shop.start("ada");
+    let has_it = shop.agent(first).unwrap().to_owned();
+    let other = if has_it == "mei" { "bo" } else { "mei" };
+
+    shop.reload_in_vain(&without);
+
+    assert_eq!(shop.agent(first), Some(&*has_it));
+    let second = shop.start("bea");
+    assert_eq!(shop.agent(second), Some(other));
+    shop.wait(60);
+    assert_eq!(shop.agent(first), Some(&*has_it), "nobody was away");
+    shop.close("bo", if has_it == "bo" { first } else { second }).unwrap();
+}
+
+#[test]
+fn who_leaves_while_a_reload_without_it_is_undone_is_in_grace() {
+    let people = [("mei", 1), ("bo", 1)];
+    let with = accounts(&people) + &seller("tea", "lin", &people, &group("all", &["bo"], ""));
+    let without = accounts(&people) + &seller("tea", "lin", &people[..1], &group("all", &["mei"], ""));
+    let mut shop = Shop::new(&with);
+    shop.online("bo");
+    let id = shop.start("ada");
+
+    shop.hang_up("bo");
+    shop.reload_in_vain(&without);
+
+    assert_eq!((shop.agent(id), shop.state(id)), (Some("bo"), State::Active));
+    shop.wait(31);
+    assert_eq!(shop.agent(id), None);
+}

@@ -10,7 +10,7 @@ use fenliu::model::{
     Visibility,
 };
 use fenliu::routing::{
-    Acted, Actor, Command, Conversation, Decision, Destination, Earlier, Event, Hypothesis, NewMessage, Notice,
+    Acted, Actor, Command, Conversation, Decision, Destination, Earlier, Event, Here, Hypothesis, NewMessage, Notice,
     Outcome, Outgoing, Past, Profile, Recipient, Recovered, Refusal, Reopen, Row, Settings, Start, Table, View,
 };
 
@@ -89,11 +89,15 @@ impl Shop {
     pub fn restart(&mut self, after: u64) {
         self.now = self.now + Duration::from_secs(after);
         self.sessions.clear();
-        let open = self.rows.values().filter(|conversation| conversation.state != State::Closed);
-        let recovered = Recovered { conversations: open.cloned().collect(), ..self.kept.clone() };
-        let table = Table::new(Arc::clone(&self.directory), Settings::default(), recovered, self.now, || {});
+        let table = Table::new(Arc::clone(&self.directory), Settings::default(), self.recovered(), self.now, || {});
         self.table = Arc::new(table);
         self.tick();
+    }
+
+    /// What the store has.
+    fn recovered(&self) -> Recovered {
+        let open = self.rows.values().filter(|conversation| conversation.state != State::Closed);
+        Recovered { conversations: open.cloned().collect(), ..self.kept.clone() }
     }
 
     /// Another configuration is taken.
@@ -102,6 +106,19 @@ impl Shop {
         self.directory = Arc::new(directory);
         self.table.reload(Arc::clone(&self.directory), self.now, |_| {});
         self.wait(0);
+    }
+
+    /// Another configuration is taken, and cannot be written: nothing of it was told, and the one before is back.
+    pub fn reload_in_vain(&mut self, text: &str) {
+        let directory = Directory::from_toml(text, self.now).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
+        self.table.reload(Arc::new(directory), self.now, |_| {});
+        for domain in self.table.due(self.now) {
+            self.table.act(domain, &Actor::default(), Command::Tick, self.now, drop);
+        }
+        let sessions = self.sessions.values().flatten().copied().collect::<Vec<_>>();
+        let here = Here { session: &|session| sessions.contains(&session), buyer: &|_| true };
+        self.table.restore(Arc::clone(&self.directory), self.recovered(), self.now, &here, || {});
+        self.tick();
     }
 
     /// Time passes; everything that comes due acts when it does.
@@ -254,6 +271,11 @@ impl Shop {
     pub fn drop_session(&mut self, who: &str) {
         let session = self.sessions.get_mut(who).and_then(Vec::pop).unwrap();
         self.by_agent(who, Command::Leave { session }).unwrap();
+    }
+
+    /// Somebody's sessions are gone, and the table has not heard of it.
+    pub fn hang_up(&mut self, who: &str) {
+        self.sessions.remove(who);
     }
 
     /// Somebody sets its status.

@@ -26,6 +26,9 @@ pub(in crate::routing) struct Parts {
     pub(in crate::routing) live: Live,
 }
 
+/// The sessions of agents, or until when they are in grace without one.
+pub(in crate::routing) type Sessions = HashMap<AccountId, (Vec<SessionId>, Option<Timestamp>)>;
+
 /// What lives only as long as the process.
 #[derive(Clone, Debug, Default)]
 pub(in crate::routing) struct Live {
@@ -34,7 +37,7 @@ pub(in crate::routing) struct Live {
     /// What fell due before the first time acts at the second.
     pub(super) held: Option<(Timestamp, Timestamp)>,
     pub(super) entries: Map<ConversationId, Entry>,
-    pub(super) sessions: HashMap<AccountId, (Vec<SessionId>, Option<Timestamp>)>,
+    pub(in crate::routing) sessions: Sessions,
     pub(super) wrap_ups: Vec<(AccountId, SellerId, Option<GroupId>, Timestamp)>,
     pub(super) desks: HashMap<SellerId, Figures>,
 }
