@@ -80,6 +80,8 @@ pub(super) struct Agent {
     /// One a seller, sorted by desk.
     pub(super) posts: Vec<Post>,
     pub(super) seats: Vec<Seat>,
+    /// The desks of the sellers that it is.
+    pub(super) mains: Vec<usize>,
     /// How long after it was given something groups give it nothing more: each once.
     pub(super) spacings: Vec<Duration>,
     /// The pools it is in, and its place in each.
@@ -88,8 +90,8 @@ pub(super) struct Agent {
     pub(super) holds: BTreeSet<ConversationId>,
     /// What waits for it alone, or would go to it though it is away.
     pub(super) reserved: BTreeSet<ConversationId>,
-    /// What waits and is not given to it until it is back and online.
-    pub(super) lost: BTreeSet<ConversationId>,
+    /// What is not given to it again for now, whatever the reason.
+    pub(super) excluded: BTreeSet<ConversationId>,
 }
 
 impl Agent {
@@ -110,11 +112,12 @@ impl Agent {
             missed_offers: 0,
             posts: Vec::new(),
             seats: Vec::new(),
+            mains: Vec::new(),
             spacings: Vec::new(),
             pools: Vec::new(),
             holds: BTreeSet::new(),
             reserved: BTreeSet::new(),
-            lost: BTreeSet::new(),
+            excluded: BTreeSet::new(),
         }
     }
 

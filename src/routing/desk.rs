@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::agent::Reach;
 use super::conversation::Conversation;
-use super::fronts::Front;
+use super::fronts::Since;
 use super::listeners::Listeners;
 use crate::directory::{Group, PriorityStep, Seller};
 use crate::model::{ConversationId, EntryId, GroupId, Map, Timestamp};
@@ -52,9 +52,11 @@ pub(super) struct GroupState {
     /// For every overflow step, what of `open` may go there by now.
     pub(super) due: Vec<BTreeSet<Key>>,
     /// Left messages, oldest first.
-    pub(super) left: BTreeSet<(Timestamp, ConversationId)>,
-    /// Where it stands among the groups in which something waits.
-    pub(super) fronts: Front,
+    pub(super) left: BTreeSet<Since>,
+    /// The first that may go each way, and since when it waits, as the fronts have it; by way.
+    pub(super) stands: Vec<Option<(Key, Since)>>,
+    /// The oldest left message, as the fronts have it.
+    pub(super) left_stands: Option<Since>,
     /// Queued ones for whom somebody is excluded.
     pub(super) excluding: BTreeSet<ConversationId>,
     /// How many queued or offered ones `queue_limit` counts.
@@ -84,7 +86,8 @@ impl GroupState {
             open: BTreeSet::new(),
             due: vec![BTreeSet::new(); steps],
             left: BTreeSet::new(),
-            fronts: Front::default(),
+            stands: vec![None; steps + 1],
+            left_stands: None,
             excluding: BTreeSet::new(),
             counted: 0,
             offered: 0,
@@ -115,6 +118,14 @@ impl GroupState {
                 Reach::Absent => continue,
             };
             *count = count.saturating_add_signed(change);
+        }
+    }
+
+    /// What may go a way by now: 0 to its own members, from 1 on by an overflow step.
+    pub(super) fn open_to(&self, way: usize) -> &BTreeSet<Key> {
+        match way.checked_sub(1) {
+            Some(step) if self.online > 0 => &self.due[step],
+            _ => &self.open,
         }
     }
 
@@ -167,14 +178,6 @@ pub(super) fn key(group: &Group, conversation: &Conversation) -> Key {
     match group.priority_step {
         PriorityStep::Worth(step) => (queued_at - worth(conversation.priority, step), 0, conversation.id),
         PriorityStep::Strict => (-i64::from(conversation.priority), queued_at, conversation.id),
-    }
-}
-
-/// A time at or before the `queued_at` of everything at this place of a queue and behind it.
-pub(super) fn earliest(group: &Group, key: &Key) -> i64 {
-    match group.priority_step {
-        PriorityStep::Worth(_) => key.0,
-        PriorityStep::Strict => i64::MIN,
     }
 }
 

@@ -109,6 +109,9 @@ struct Pool {
     /// In member order: agent and tier.
     members: Vec<(usize, u32)>,
     index: Index,
+    /// Where something waits that they may take, of all their groups, and where something was left.
+    queues: Fronts,
+    lefts: Fronts,
 }
 
 /// An open conversation, and what of it no restart keeps.
@@ -261,8 +264,6 @@ pub struct Domain {
     pools: Vec<Pool>,
     conversations: Map<ConversationId, Box<Entry>>,
     buyers: Buyers,
-    queues: Fronts,
-    lefts: Fronts,
     deadlines: Deadlines,
     work: Work,
     /// When somebody was last given a conversation or ended one: no two are equal, so the order is never in doubt.

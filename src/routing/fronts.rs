@@ -1,37 +1,41 @@
-//! Groups of all sellers in which something waits, by how long: whoever serves very many sellers looks first where
+//! Where something waits that members of a pool may take, by how long: whoever serves very many sellers looks first where
 //! somebody waits longest, and at no more of them than it has to.
 
 use std::collections::BTreeSet;
 
-/// A group: its desk, and its place there.
-type At = (usize, usize);
+use crate::model::{ConversationId, Timestamp};
 
-/// Where a group stands among the queues and among the left messages, if it has any.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Front {
-    pub(super) queued: Option<i64>,
-    pub(super) left: Option<i64>,
+/// The place of something that waits among what waits for all sellers.
+pub(super) type Since = (Timestamp, ConversationId);
+
+/// A way from a group: 0 to its own members, from 1 on to those of its overflow steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Way {
+    pub(super) desk: usize,
+    pub(super) group: usize,
+    pub(super) way: usize,
 }
 
-/// Groups, each with a time, in microseconds, that is at or before that of everything that waits there.
+/// Ways along which something waits, by their first.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Fronts(BTreeSet<(i64, At)>);
+pub(super) struct Fronts(BTreeSet<(Since, Way)>);
 
 impl Fronts {
-    /// A group that stood at one time stands at another now.
-    pub(super) fn follow(&mut self, at: At, stood: &mut Option<i64>, stands: Option<i64>) {
-        if *stood == stands {
-            return;
+    /// Something else is the first on a way now, or nothing any more.
+    pub(super) fn follow(&mut self, way: Way, stood: Option<Since>, stands: Option<Since>) {
+        if let Some(stood) = stood {
+            self.0.remove(&(stood, way));
         }
-        if let Some(stood) = *stood {
-            self.0.remove(&(stood, at));
-        }
-        self.0.extend(stands.map(|stands| (stands, at)));
-        *stood = stands;
+        self.0.extend(stands.map(|stands| (stands, way)));
     }
 
-    /// The groups, where something may have waited longest first, each with its time.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (i64, At)> + '_ {
+    /// The first of all ways.
+    pub(super) fn first(&self) -> Option<Since> {
+        self.0.first().map(|(since, _)| *since)
+    }
+
+    /// The ways, where something has waited longest first, each with its first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Since, Way)> + '_ {
         self.0.iter().copied()
     }
 }
@@ -41,17 +45,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_group_stands_once_and_where_it_stands_now() {
+    fn a_way_stands_once_and_where_it_stands_now() {
+        let since = |micros| (Timestamp::from_micros(micros), ConversationId(7));
+        let [tea, cups] = [0, 1].map(|desk| Way { desk, group: 0, way: 0 });
         let mut fronts = Fronts::default();
-        let (mut tea, mut cups) = (None, None);
 
-        fronts.follow((0, 0), &mut tea, Some(5));
-        fronts.follow((1, 0), &mut cups, Some(3));
-        assert_eq!(fronts.iter().collect::<Vec<_>>(), [(3, (1, 0)), (5, (0, 0))]);
+        fronts.follow(tea, None, Some(since(5)));
+        fronts.follow(cups, None, Some(since(3)));
+        assert_eq!(fronts.iter().collect::<Vec<_>>(), [(since(3), cups), (since(5), tea)]);
 
-        fronts.follow((0, 0), &mut tea, Some(1));
-        fronts.follow((1, 0), &mut cups, None);
-        assert_eq!(fronts.iter().collect::<Vec<_>>(), [(1, (0, 0))]);
-        assert_eq!((tea, cups), (Some(1), None));
+        fronts.follow(tea, Some(since(5)), Some(since(1)));
+        fronts.follow(cups, Some(since(3)), None);
+        assert_eq!(fronts.iter().collect::<Vec<_>>(), [(since(1), tea)]);
+        assert_eq!(fronts.first(), Some(since(1)));
     }
 }

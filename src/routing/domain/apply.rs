@@ -365,20 +365,19 @@ impl Domain {
     /// An agent can be reached otherwise than before, or what is asked of it has changed.
     pub(super) fn reached(&mut self, agent: usize, now: Timestamp) {
         self.refresh_reach(agent, now);
-        for at in 0..self.agents[agent].posts.len() {
-            let post = &self.agents[agent].posts[at];
-            if post.main {
-                let desk = post.desk;
-                self.work.emptied.extend((0..self.desks[desk].groups.len()).map(|group| (desk, group)));
-            }
+        for desk in &self.agents[agent].mains {
+            self.work.emptied.extend((0..self.desks[*desk].groups.len()).map(|group| (*desk, group)));
         }
         let reserved: Vec<_> = self.agents[agent].reserved.iter().copied().collect();
         for id in reserved {
             self.look_again(id);
         }
-        let lost = self.agents[agent].lost.iter().filter(|id| {
-            let desk = self.conversations.get(id).map(|entry| entry.desk);
-            desk.is_some_and(|desk| self.agents[agent].reach(desk, now) == crate::routing::agent::Reach::Online)
+        let state = &self.agents[agent];
+        let lost = state.excluded.iter().filter(|id| {
+            self.conversations.get(id).is_some_and(|entry| {
+                entry.conversation.exclusion(&state.account) == Some(Exclusion::Lost)
+                    && state.reach(entry.desk, now) == crate::routing::agent::Reach::Online
+            })
         });
         let back: Vec<_> = lost.map(|id| (*id, self.account(agent))).collect();
         self.work.readmit.extend(back);

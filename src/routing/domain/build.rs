@@ -39,8 +39,6 @@ impl Domain {
             pools: Vec::new(),
             conversations: Map::default(),
             buyers: Buyers::default(),
-            queues: Fronts::default(),
-            lefts: Fronts::default(),
             deadlines: Deadlines::default(),
             work: Work::default(),
             last_time: Timestamp::ZERO,
@@ -119,13 +117,15 @@ impl Domain {
         for authorization in accounts {
             let Some(agent) = self.agent_of(&authorization.account) else { continue };
             agents.push(agent);
+            let main = seller.account == authorization.account;
+            self.agents[agent].mains.extend(main.then_some(at));
             self.agents[agent].posts.push(Post {
                 desk: at,
                 load: 0,
                 capacity: authorization.capacity,
                 scopes: authorization.scopes,
                 in_force_until: authorization.in_force_until,
-                main: seller.account == authorization.account,
+                main,
                 paused: None,
             });
         }
@@ -203,7 +203,8 @@ impl Domain {
         for (member, (agent, _)) in members.iter().enumerate() {
             self.agents[*agent].pools.push((pool, u32::try_from(member).unwrap_or(u32::MAX)));
         }
-        self.pools.push(Pool { kind, index: Index::new(&due), members });
+        let (queues, lefts) = (Fronts::default(), Fronts::default());
+        self.pools.push(Pool { kind, index: Index::new(&due), members, queues, lefts });
         pool
     }
 }

@@ -315,8 +315,8 @@ impl Domain {
 
     /// Excluded for who is back and online already, it is so no longer.
     fn readmit_who_is_back(&mut self, id: ConversationId, desk: usize, now: Timestamp) {
-        let lost = self.lost_with(id).into_iter();
-        let back: Vec<_> = lost.filter(|agent| self.agents[*agent].reach(desk, now) == Reach::Online).collect();
+        let excluded = self.excluded_from(id).into_iter();
+        let back: Vec<_> = excluded.filter(|agent| self.agents[*agent].reach(desk, now) == Reach::Online).collect();
         let back = back.into_iter().map(|agent| (id, self.account(agent)));
         let back: Vec<_> = back.collect();
         self.work.readmit.extend(back);

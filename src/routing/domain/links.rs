@@ -5,10 +5,11 @@ use super::build::rotates;
 use super::{Domain, Entry, Kind};
 use crate::directory::Strategy;
 use crate::model::{ConversationId, State, Status, Timestamp};
-use crate::routing::conversation::{Conversation, Exclusion};
+use crate::routing::conversation::Conversation;
 use crate::routing::deadline::Due;
-use crate::routing::desk;
+use crate::routing::desk::{self, Key};
 use crate::routing::event::GroupRow;
+use crate::routing::fronts::{Since, Way};
 use crate::routing::index::{UNAVAILABLE, active_key, loaded_key, tier_key};
 
 impl Domain {
@@ -31,7 +32,8 @@ impl Domain {
                 if let Some(agent) = self.kept_for(id) {
                     self.agents[agent].reserved.remove(&id);
                 }
-                self.forget_lost(id);
+                self.forget_excluded(id);
+                self.follow_fronts(at, group);
             }
             State::LeftMessage => {
                 state.left.remove(&(conversation.queued_at, id));
@@ -39,7 +41,8 @@ impl Domain {
                 if let Some(agent) = self.kept_for(id) {
                     self.agents[agent].reserved.remove(&id);
                 }
-                self.forget_lost(id);
+                self.forget_excluded(id);
+                self.follow_left(at, group);
             }
             State::Offered | State::Active => {
                 let offered = conversation.state == State::Offered;
@@ -51,11 +54,10 @@ impl Domain {
                     self.agents[agent].holds.remove(&id);
                     self.free_slot(agent, at, through);
                 }
-                self.forget_lost(id);
+                self.forget_excluded(id);
             }
             State::Closed => {}
         }
-        self.follow_fronts(at, group);
     }
 
     /// Puts a conversation into every index of its state.
@@ -86,7 +88,8 @@ impl Domain {
                         }
                     }
                 }
-                self.remember_lost(id);
+                self.remember_excluded(id);
+                self.follow_fronts(at, group);
             }
             State::LeftMessage => {
                 let kept_for = self.kept_for(id);
@@ -98,7 +101,8 @@ impl Domain {
                 if let Some(agent) = kept_for {
                     self.agents[agent].reserved.insert(id);
                 }
-                self.remember_lost(id);
+                self.remember_excluded(id);
+                self.follow_left(at, group);
             }
             State::Offered | State::Active => {
                 let offered = conversation.state == State::Offered;
@@ -112,22 +116,49 @@ impl Domain {
                 let state = &mut self.desks[at].groups[group];
                 state.counted += u32::from(counted);
                 state.offered += u32::from(offered);
-                self.remember_lost(id);
+                self.remember_excluded(id);
             }
             State::Closed => {}
         }
-        self.follow_fronts(at, group);
         self.arm_conversation(id);
     }
 
-    /// The fronts follow the first of what waits in a group.
+    /// The fronts of those who may take what waits in a group follow its first.
     fn follow_fronts(&mut self, at: usize, group: usize) {
-        let (desk, state) = (&self.desks[at], &self.desks[at].groups[group]);
-        let queued = state.queue.first().map(|key| desk::earliest(desk.config(group), key));
-        let left = state.left.first().map(|(since, _)| since.micros());
-        let fronts = &mut self.desks[at].groups[group].fronts;
-        self.queues.follow((at, group), &mut fronts.queued, queued);
-        self.lefts.follow((at, group), &mut fronts.left, left);
+        for way in 0..self.desks[at].groups[group].stands.len() {
+            let state = &self.desks[at].groups[group];
+            let (stood, head) = (state.stands[way], state.open_to(way).first().copied());
+            if stood.map(|(key, _)| key) == head {
+                continue;
+            }
+            let since = |key: Key| Some((key, (self.conversations.get(&key.2)?.conversation.queued_at, key.2)));
+            let stands = head.and_then(since);
+            let pool = self.pool_of(at, group, way);
+            let since = |stand: Option<(Key, Since)>| stand.map(|(_, since)| since);
+            self.pools[pool].queues.follow(Way { desk: at, group, way }, since(stood), since(stands));
+            self.desks[at].groups[group].stands[way] = stands;
+        }
+    }
+
+    /// The same for left messages, which may go every way or will.
+    fn follow_left(&mut self, at: usize, group: usize) {
+        let state = &mut self.desks[at].groups[group];
+        let stands = state.left.first().copied();
+        let stood = std::mem::replace(&mut state.left_stands, stands);
+        if stood == stands {
+            return;
+        }
+        for way in 0..self.desks[at].groups[group].stands.len() {
+            let pool = self.pool_of(at, group, way);
+            self.pools[pool].lefts.follow(Way { desk: at, group, way }, stood, stands);
+        }
+    }
+
+    /// The pool to which a way leads.
+    fn pool_of(&self, at: usize, group: usize, way: usize) -> usize {
+        let desk = &self.desks[at];
+        let to = way.checked_sub(1).map_or(group, |step| desk.groups[group].overflow[step]);
+        desk.groups[to].pool
     }
 
     /// The agent for whom alone a conversation waits, if it does.
@@ -156,22 +187,22 @@ impl Domain {
         Some((group, self.member_of(agent, at, group)?))
     }
 
-    fn remember_lost(&mut self, id: ConversationId) {
-        for agent in self.lost_with(id) {
-            self.agents[agent].lost.insert(id);
+    fn remember_excluded(&mut self, id: ConversationId) {
+        for agent in self.excluded_from(id) {
+            self.agents[agent].excluded.insert(id);
         }
     }
 
-    fn forget_lost(&mut self, id: ConversationId) {
-        for agent in self.lost_with(id) {
-            self.agents[agent].lost.remove(&id);
+    fn forget_excluded(&mut self, id: ConversationId) {
+        for agent in self.excluded_from(id) {
+            self.agents[agent].excluded.remove(&id);
         }
     }
 
-    pub(super) fn lost_with(&self, id: ConversationId) -> Vec<usize> {
+    /// Those to whom a conversation is not given again for now.
+    pub(super) fn excluded_from(&self, id: ConversationId) -> Vec<usize> {
         let excluded = self.conversations.get(&id).map(|entry| &entry.conversation.excluded);
-        let lost = excluded.into_iter().flatten().filter(|(_, why)| *why == Exclusion::Lost);
-        lost.filter_map(|(account, _)| self.agent_of(account)).collect()
+        excluded.into_iter().flatten().filter_map(|(account, _)| self.agent_of(account)).collect()
     }
 
     /// A slot of an agent is taken, for a desk, through a membership.
@@ -259,6 +290,8 @@ impl Domain {
             if group.online == 0 && there(group) != before {
                 self.work.emptied.insert((seat.desk, seat.group));
             }
+            // What overflows where nobody is online is another then.
+            self.follow_fronts(seat.desk, seat.group);
             self.count_rounds(seat.desk, seat.group);
         }
         self.refresh_load(agent);

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use super::availability::Bars;
-use super::place::LeftKey;
 use super::select::{Pick, Presence};
 use super::{Cause, Change, Domain, Entry, Fresh};
 use crate::directory::{Assignment, WhenAllAway};
 use crate::model::{AccountId, ConversationId, State, Status, Timestamp};
 use crate::routing::conversation::Exclusion;
 use crate::routing::event::{Event, Requeue};
+use crate::routing::fronts::Since;
 use crate::routing::view::{By, LeftReason, OfferEnd};
 
 /// From so many on, what has to be looked at is put in order once instead of each time.
@@ -144,10 +144,10 @@ impl Domain {
             return Some(vec![change]);
         }
         let agents = std::mem::take(&mut self.work.agents);
-        let mut firsts: Vec<(LeftKey, usize)> = Vec::with_capacity(agents.len());
+        let mut firsts: Vec<(Since, usize)> = Vec::with_capacity(agents.len());
         firsts.extend(agents.iter().filter_map(|agent| Some((self.first_left_for(*agent, now)?, *agent))));
         let oldest_of_agents = firsts.iter().map(|(left, _)| *left).min();
-        let mut looked: Vec<LeftKey> = Vec::with_capacity(self.work.left.len());
+        let mut looked: Vec<Since> = Vec::with_capacity(self.work.left.len());
         for entry in std::mem::take(&mut self.work.left).iter().filter_map(|id| self.conversations.get(id)) {
             if self.is_picked_up(entry, now) && self.select(entry, None, now).is_some() {
                 looked.push((entry.conversation.queued_at, entry.conversation.id));

@@ -4,15 +4,14 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use super::availability::{Bars, Through};
-use super::{Domain, Entry};
+use super::{Domain, Entry, Pool};
 use crate::directory::WhenAllAway;
 use crate::model::{ConversationId, State, Timestamp};
 use crate::routing::desk::{self, Key};
+use crate::routing::fronts::{Fronts, Since};
 
 /// The place of a waiting conversation among those of all sellers: by its seller's own order first.
 type SellerKey = (i64, ConversationId);
-/// The place of a left message: the oldest first.
-pub(super) type LeftKey = (Timestamp, ConversationId);
 
 /// Somebody of so few sellers looks at each of them, rather than at where somebody waits longest.
 const FEW: usize = 2;
@@ -45,17 +44,30 @@ impl Domain {
         if state.posts.len() <= FEW {
             return state.posts.iter().filter_map(|post| head(post.desk)).min().map(|(_, id)| id);
         }
-        let mut first: Option<(Timestamp, ConversationId)> = None;
-        let mut looked_at = BTreeSet::new();
-        for (earliest, (desk, _)) in self.queues.iter() {
-            if first.is_some_and(|(queued_at, _)| queued_at.micros() < earliest) {
-                break;
-            }
-            if state.post(desk).is_some() && looked_at.insert(desk) {
-                first = first.into_iter().chain(head(desk)).min();
+        // Where something is for it alone, or not for it, the fronts say nothing of what is its first.
+        let own = state.reserved.iter().chain(&state.excluded).filter_map(|id| self.conversations.get(id));
+        let mut desks: BTreeSet<usize> = own.map(|entry| entry.desk).chain(state.mains.iter().copied()).collect();
+        let mut first = desks.iter().filter_map(|desk| head(*desk)).min();
+        for fronts in self.by_front(agent, |pool| &pool.queues) {
+            for (since, way) in fronts.iter() {
+                if first.is_some_and(|first| first < since) {
+                    break;
+                }
+                if desks.insert(way.desk) {
+                    first = first.into_iter().chain(head(way.desk)).min();
+                }
             }
         }
         first.map(|(_, id)| id)
+    }
+
+    /// The fronts of an agent's pools: first the one where something has waited longest. The others seldom have
+    /// something older than what is found there.
+    fn by_front(&self, agent: usize, fronts: fn(&Pool) -> &Fronts) -> impl Iterator<Item = &Fronts> {
+        let fronts = self.agents[agent].pools.iter().map(move |(pool, _)| fronts(&self.pools[*pool]));
+        let oldest =
+            fronts.clone().filter_map(|fronts| Some((fronts.first()?, fronts))).min_by_key(|(first, _)| *first);
+        oldest.map(|(_, fronts)| fronts).into_iter().chain(fronts)
     }
 
     /// The first in order of one seller: of each queue the first, and then the first of these.
@@ -66,10 +78,7 @@ impl Domain {
             let group = &self.desks[at].groups[seat.group];
             let through = Some((seat.group, seat.member));
             let own = std::iter::once((seat.group, &group.open));
-            let feeds = group.feeds.iter().map(|(from, step)| {
-                let source = &self.desks[at].groups[*from];
-                (*from, if source.online == 0 { &source.open } else { &source.due[*step] })
-            });
+            let feeds = group.feeds.iter().map(|(from, step)| (*from, self.desks[at].groups[*from].open_to(step + 1)));
             for (from, source) in own.chain(feeds).filter(|(_, source)| !source.is_empty()) {
                 heads.add(from, self.first_of(agent, at, source, through, now));
             }
@@ -126,18 +135,20 @@ impl Domain {
     }
 
     /// The oldest left message that the agent may take, where nothing live could have the slot.
-    pub(super) fn first_left_for(&self, agent: usize, now: Timestamp) -> Option<LeftKey> {
+    pub(super) fn first_left_for(&self, agent: usize, now: Timestamp) -> Option<Since> {
         let state = &self.agents[agent];
         if !state.is_connected() || state.load >= state.capacity || !self.has_room_for_left(agent) {
             return None;
         }
-        let mut first: Option<LeftKey> = None;
-        for (since, (at, group)) in self.lefts.iter() {
-            if first.is_some_and(|(queued_at, _)| queued_at.micros() < since) {
-                break;
-            }
-            if state.post(at).is_some() {
-                first = first.into_iter().chain(self.first_left_at(agent, at, group, now)).min();
+        let of_main =
+            state.mains.iter().flat_map(|desk| (0..self.desks[*desk].groups.len()).map(|group| (*desk, group)));
+        let mut first = of_main.filter_map(|(desk, group)| self.first_left_at(agent, desk, group, now)).min();
+        for fronts in self.by_front(agent, |pool| &pool.lefts) {
+            for (since, way) in fronts.iter() {
+                if first.is_some_and(|first| first < since) {
+                    break;
+                }
+                first = first.into_iter().chain(self.first_left_at(agent, way.desk, way.group, now)).min();
             }
         }
         let reserved = state.reserved.iter().filter_map(|id| self.conversations.get(id));
@@ -149,7 +160,7 @@ impl Domain {
 
     /// The oldest left message of one group that the agent may take: as a member of it, of a group that helps it, or
     /// as the last resort.
-    fn first_left_at(&self, agent: usize, at: usize, group: usize, now: Timestamp) -> Option<LeftKey> {
+    fn first_left_at(&self, agent: usize, at: usize, group: usize, now: Timestamp) -> Option<Since> {
         let own = self.member_of(agent, at, group).map(|member| (None, Some((group, member))));
         let helps = self.desks[at].groups[group].overflow.iter().enumerate();
         let helps = helps.filter_map(|(step, to)| Some((Some(step), Some((*to, self.member_of(agent, at, *to)?)))));
@@ -168,7 +179,7 @@ impl Domain {
         step: Option<usize>,
         through: Through,
         now: Timestamp,
-    ) -> Option<LeftKey> {
+    ) -> Option<Since> {
         let (config, state) = (self.desks[at].config(group), &self.desks[at].groups[group]);
         let head = self.conversations.get(&state.left.first()?.1)?;
         if !config.pickup_left_messages {
