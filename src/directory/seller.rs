@@ -1,5 +1,6 @@
 //! A seller: its shop, who may act for it, its groups and its bindings.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -124,6 +125,22 @@ pub enum Matcher {
     },
     /// It is one of these hours.
     Hours(Vec<Hours>),
+}
+
+impl Matcher {
+    /// Its name in the configuration.
+    pub fn name(&self) -> Cow<'_, str> {
+        match self {
+            Self::Hours(_) => Cow::Borrowed("hours"),
+            Self::Value { field, .. } => match field {
+                Field::Buyer => Cow::Borrowed("buyer"),
+                Field::Entry => Cow::Borrowed("entry"),
+                Field::Keyword => Cow::Borrowed("keyword"),
+                Field::Context(name) => Cow::Borrowed(name),
+                Field::Attribute(name) => Cow::Owned(format!("attr.{name}")),
+            },
+        }
+    }
 }
 
 /// Where a binding sends conversations.

@@ -9,8 +9,8 @@ use crate::model::{
     AccountId, Body, BuyerKey, ConversationId, EntryId, GroupId, SellerId, Sender, State, Status, Timestamp, Visibility,
 };
 use crate::routing::{
-    AgentRow, Batch, Bound, Candidate, Cause, Chosen, Conversation, Decision, Event, Exclusion, GroupRow, LeftReason,
-    Looked, Message, Profile, Rating, Row, Step, Tail, WhyNot,
+    AgentRow, Batch, Bindings, Bound, Candidate, Cause, Chosen, Conversation, Decision, Event, Exclusion, GroupRow,
+    LeftReason, Message, Profile, Rating, Row, Step, Tail, WhyNot,
 };
 
 /// A store under test: its writer, its reads, and how it is opened again.
@@ -120,7 +120,7 @@ fn decision() -> Decision {
         cause: Cause::Start,
         seller: "tea".into(),
         steps: vec![Step { step: "select", outcome: "chosen", group: Some("presale".into()), agent: None }],
-        bindings: vec![Looked { binding: "vip".into(), matched: false, failed: Some("attr.level".into()) }],
+        bindings: Bindings::stored(vec![("vip".into(), Some("attr.level".into()))]),
         candidates: vec![Candidate {
             agent: "mei".into(),
             why_not: vec![WhyNot::Away, WhyNot::Spacing],

@@ -1,6 +1,7 @@
 //! The objects of the protocol, as each side sees them: borrowed views of what `routing` shows.
 //! They are written by serde and described by schemars, so that the description cannot differ.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -312,7 +313,7 @@ pub struct Looked<'a> {
     pub binding: &'a str,
     pub matched: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failed: Option<&'a str>,
+    pub failed: Option<Cow<'a, str>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -346,10 +347,10 @@ impl<'a> Decision<'a> {
             group: step.group.as_ref().map(|group| group.as_str()),
             sub_account: step.agent.as_ref().map(|agent| agent.as_str()),
         };
-        let looked = |looked: &'a routing::Looked| Looked {
+        let looked = |looked: routing::Looked<'a>| Looked {
             binding: looked.binding.as_str(),
-            matched: looked.matched,
-            failed: looked.failed.as_deref(),
+            matched: looked.matched(),
+            failed: looked.failed,
         };
         let candidate = |candidate: &'a routing::Candidate| Candidate {
             sub_account: candidate.agent.as_str(),

@@ -1,8 +1,11 @@
 //! The decision trace: why this agent, or why nobody.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
+use crate::directory::{Matcher, Seller};
 use crate::model::{AccountId, BindingId, GroupId, SellerId, State, Timestamp};
 
 /// What brought a decision about.
@@ -169,13 +172,102 @@ pub struct Step {
 
 /// A binding that was looked at.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Looked {
+pub struct Looked<'a> {
     /// Which.
-    pub binding: BindingId,
+    pub binding: &'a BindingId,
+    /// The first of its matchers that did not hold, by its name in the configuration; none if it matched.
+    pub failed: Option<Cow<'a, str>>,
+}
+
+impl Looked<'_> {
     /// Whether all its matchers held.
-    pub matched: bool,
-    /// The first that did not, by its name in the configuration.
-    pub failed: Option<Arc<str>>,
+    pub fn matched(&self) -> bool {
+        self.failed.is_none()
+    }
+}
+
+/// The bindings that were looked at, in file order. A seller may have very many: they are kept as what each came to, and
+/// have their names from the configuration that they stand in.
+#[derive(Clone, Default)]
+pub struct Bindings(Kept);
+
+#[derive(Clone)]
+enum Kept {
+    /// Those of a seller, from the first on: each with its matcher that did not hold, or with [`MATCHED`].
+    Here(Arc<Seller>, Vec<u16>),
+    /// As a store has them.
+    Stored(Vec<(BindingId, Option<Arc<str>>)>),
+}
+
+/// In place of a matcher: all of them held.
+const MATCHED: u16 = u16::MAX;
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self::Stored(Vec::new())
+    }
+}
+
+impl Bindings {
+    /// Those of a seller, of which none has been looked at yet.
+    pub(super) fn of(seller: Arc<Seller>) -> Self {
+        let looked = Vec::with_capacity(seller.bindings.len());
+        Self(Kept::Here(seller, looked))
+    }
+
+    /// The next one of the seller has been looked at: which of its matchers did not hold, if one did not.
+    pub(super) fn push(&mut self, failed: Option<usize>) {
+        if let Kept::Here(_, looked) = &mut self.0 {
+            looked.push(failed.map_or(MATCHED, |matcher| u16::try_from(matcher).unwrap_or(MATCHED - 1)));
+        }
+    }
+
+    /// Those of a decision that was stored: each with the matcher that did not hold, if one did not.
+    pub fn stored(looked: Vec<(BindingId, Option<Arc<str>>)>) -> Self {
+        Self(Kept::Stored(looked))
+    }
+
+    /// In file order.
+    pub fn iter(&self) -> impl Iterator<Item = Looked<'_>> {
+        let (here, stored) = match &self.0 {
+            Kept::Here(seller, looked) => (Some(seller.bindings.iter().zip(looked)), None),
+            Kept::Stored(looked) => (None, Some(looked)),
+        };
+        let here = here.into_iter().flatten().map(|(binding, failed)| Looked {
+            binding: &binding.id,
+            failed: binding.when.get(usize::from(*failed)).map(Matcher::name),
+        });
+        let stored = stored.into_iter().flatten();
+        here.chain(stored.map(|(binding, failed)| Looked { binding, failed: failed.as_deref().map(Cow::Borrowed) }))
+    }
+
+    /// Whether none was looked at.
+    pub fn is_empty(&self) -> bool {
+        match &self.0 {
+            Kept::Here(_, looked) => looked.is_empty(),
+            Kept::Stored(looked) => looked.is_empty(),
+        }
+    }
+
+    /// Whether one of them matched.
+    pub fn any_matched(&self) -> bool {
+        match &self.0 {
+            Kept::Here(_, looked) => looked.contains(&MATCHED),
+            Kept::Stored(looked) => looked.iter().any(|(_, failed)| failed.is_none()),
+        }
+    }
+}
+
+impl PartialEq for Bindings {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Bindings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 /// Somebody who was looked at.
@@ -220,7 +312,7 @@ pub struct Decision {
     /// The steps taken.
     pub steps: Vec<Step>,
     /// Every binding looked at, in file order.
-    pub bindings: Vec<Looked>,
+    pub bindings: Bindings,
     /// Up to 16 candidates, in order of preference; of a hypothetical decision all.
     pub candidates: Vec<Candidate>,
     /// How many could not be chosen, by reason.

@@ -30,7 +30,7 @@ use super::agent::Agent;
 use super::buyers::Buyers;
 use super::conversation::Conversation;
 use super::deadline::Deadlines;
-use super::decision::{Cause, Decision, Looked};
+use super::decision::{Bindings, Cause, Decision};
 use super::desk::Desk;
 use super::event::{Batch, Event, Row};
 use super::fronts::Fronts;
@@ -199,14 +199,14 @@ impl Work {
 struct Fresh {
     cause: Cause,
     /// The bindings that were looked at.
-    looked: Vec<Looked>,
+    looked: Bindings,
     /// The text of a binding that leaves a message.
     leave: Option<Arc<str>>,
 }
 
 impl Fresh {
     fn new(cause: Cause) -> Self {
-        Self { cause, looked: Vec::new(), leave: None }
+        Self { cause, looked: Bindings::default(), leave: None }
     }
 }
 

@@ -77,7 +77,7 @@ pub use command::{
     Command, Context, Destination, Earlier, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Said, Start,
 };
 pub use conversation::{Bound, Conversation, Exclusion, Tail};
-pub use decision::{Candidate, Cause, Chosen, Decision, Looked, Step, WhyNot};
+pub use decision::{Bindings, Candidate, Cause, Chosen, Decision, Looked, Step, WhyNot};
 pub use domain::{Acted, Actor, Domain, Settings};
 pub use event::{AgentRow, Batch, Event, GroupRow, Requeue, Row};
 pub use reload::{Here, Rearranged};

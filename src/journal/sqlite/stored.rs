@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::journal::StoreError;
 use crate::model::{AccountId, BindingId, GroupId, SellerId, State, Timestamp};
 use crate::routing::{
-    Bound, Candidate, Cause, Chosen, Conversation, Decision, Exclusion, LeftReason, Looked, Rating, Step, WhyNot,
+    Bindings, Bound, Candidate, Cause, Chosen, Conversation, Decision, Exclusion, LeftReason, Rating, Step, WhyNot,
 };
 
 const EXCLUSIONS: [(Exclusion, &str); 5] = [
@@ -191,8 +191,10 @@ impl Trace {
             let reasons = found.why_not.iter().map(why_not).collect();
             (found.agent.clone(), reasons, found.held, found.capacity, found.score)
         });
-        let bindings =
-            from.bindings.iter().map(|looked| (looked.binding.clone(), looked.matched, looked.failed.clone()));
+        let bindings = from.bindings.iter().map(|looked| {
+            let matched = looked.matched();
+            (looked.binding.clone(), matched, looked.failed.map(Arc::from))
+        });
         let Chosen { agent, group, via, state } = from.chosen.clone();
         Self {
             at: from.at.micros(),
@@ -232,11 +234,7 @@ impl Trace {
             cause: cause.ok_or_else(|| unknown("cause", &self.cause))?,
             seller: self.seller,
             steps: steps.collect(),
-            bindings: self
-                .bindings
-                .into_iter()
-                .map(|(binding, matched, failed)| Looked { binding, matched, failed })
-                .collect(),
+            bindings: Bindings::stored(self.bindings.into_iter().map(|(id, _, failed)| (id, failed)).collect()),
             candidates: candidates.collect::<Result<_, StoreError>>()?,
             unavailable: unavailable.collect::<Result<_, StoreError>>()?,
             runner_up: self.runner_up,

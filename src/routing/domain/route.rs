@@ -7,7 +7,7 @@ use crate::directory::{Field, Matcher, Otherwise, RecentWhenFull, Seller, Target
 use crate::model::{EntryId, Status, Timestamp};
 use crate::routing::command::Context;
 use crate::routing::conversation::Bound;
-use crate::routing::decision::{Cause, Looked};
+use crate::routing::decision::{Bindings, Cause};
 use crate::routing::view::{LeftReason, Profile};
 
 use super::availability::Bars;
@@ -24,12 +24,11 @@ impl Domain {
     /// Puts a conversation that enters on its way: its group, its priority, its bound agent, or that it is left.
     pub(super) fn route(&self, entry: &mut Entry, asked: &Asked<'_>, cause: Cause, now: Timestamp) -> Fresh {
         let seller = Arc::clone(&self.desks[entry.desk].seller);
-        let mut fresh = Fresh::new(cause);
+        let mut fresh = Fresh { looked: Bindings::of(Arc::clone(&seller)), ..Fresh::new(cause) };
         for binding in &seller.bindings {
-            let failed = binding.when.iter().find(|matcher| !holds(matcher, asked, now));
-            let matched = failed.is_none();
-            fresh.looked.push(Looked { binding: binding.id.clone(), matched, failed: failed.map(name_of) });
-            if !matched {
+            let failed = binding.when.iter().position(|matcher| !holds(matcher, asked, now));
+            fresh.looked.push(failed);
+            if failed.is_some() {
                 continue;
             }
             entry.conversation.priority = entry.conversation.priority.max(binding.priority);
@@ -157,16 +156,5 @@ fn holds(matcher: &Matcher, asked: &Asked<'_>, now: Timestamp) -> bool {
                 })
             }),
         },
-    }
-}
-
-fn name_of(matcher: &Matcher) -> Arc<str> {
-    match matcher {
-        Matcher::Hours(_) => "hours".into(),
-        Matcher::Value { field: Field::Buyer, .. } => "buyer".into(),
-        Matcher::Value { field: Field::Entry, .. } => "entry".into(),
-        Matcher::Value { field: Field::Keyword, .. } => "keyword".into(),
-        Matcher::Value { field: Field::Context(name), .. } => Arc::clone(name),
-        Matcher::Value { field: Field::Attribute(name), .. } => format!("attr.{name}").into(),
     }
 }

@@ -52,7 +52,7 @@ impl Domain {
         let step = |step, outcome| Step { step, outcome, group: None, agent: None };
         let mut steps = Vec::with_capacity(4);
         if !fresh.looked.is_empty() {
-            let matched = fresh.looked.iter().any(|looked| looked.matched);
+            let matched = fresh.looked.any_matched();
             steps.push(Step {
                 group: Some(desk.config(entry.group).id.clone()),
                 ..step("bindings", if matched { "matched" } else { "default_group" })
