@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::event::AgentRow;
 use crate::model::{AccountId, ConversationId, SessionId, Status, Timestamp};
-use crate::policy::ScopeSet;
+use crate::policy::{Scope, ScopeSet};
 
 /// How an agent can be reached for one seller.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,10 +155,16 @@ impl Agent {
         }
     }
 
+    /// Whether it may receive what is the seller's, whether or not it can be reached now, and is not offline.
+    pub(super) fn may_be_waited_for(&self, desk: usize, now: Timestamp) -> bool {
+        let receives = |post: &Post| now < post.in_force_until && (post.main || post.scopes.has(Scope::Receive));
+        self.status_for(desk) != Status::Offline && self.post(desk).is_some_and(receives)
+    }
+
     /// How it can be reached for a seller.
     pub(super) fn reach(&self, desk: usize, now: Timestamp) -> Reach {
         let Some(post) = self.post(desk).filter(|post| now < post.in_force_until) else { return Reach::Absent };
-        if !post.main && !post.scopes.has(crate::policy::Scope::Receive) {
+        if !post.main && !post.scopes.has(Scope::Receive) {
             return Reach::Absent;
         }
         match self.status_for(desk) {

@@ -7,7 +7,7 @@ use super::availability::Bars;
 use super::select::{Pick, Presence};
 use super::{Cause, Change, Domain, Entry, Fresh};
 use crate::directory::{Assignment, WhenAllAway};
-use crate::model::{AccountId, ConversationId, State, Status, Timestamp};
+use crate::model::{AccountId, ConversationId, State, Timestamp};
 use crate::routing::conversation::Exclusion;
 use crate::routing::event::{Event, Requeue};
 use crate::routing::fronts::Since;
@@ -221,15 +221,11 @@ impl Domain {
         Some(Change::new(Event::Regrouped { conversation: id, group, at }, Cause::Reload))
     }
 
-    /// A bound agent who is offline, or may no longer act for the seller, is no longer waited for.
+    /// A bound agent who is offline, or may no longer be given anything of the seller, is no longer waited for.
     fn end_waiting_for_absent(&self, entry: &Entry, now: Timestamp) -> Option<Change> {
         let bound = entry.conversation.bound.as_ref().filter(|bound| bound.waits)?;
         let agent = self.agent_of(&bound.agent);
-        let absent = agent.is_none_or(|agent| {
-            let state = &self.agents[agent];
-            state.status_for(entry.desk) == Status::Offline
-                || state.post(entry.desk).is_none_or(|post| now >= post.in_force_until)
-        });
+        let absent = agent.is_none_or(|agent| !self.agents[agent].may_be_waited_for(entry.desk, now));
         let declined = entry.conversation.exclusion(&bound.agent).is_some();
         (absent || declined).then(|| {
             let event = Event::BoundChanged { conversation: entry.conversation.id, waits: false };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{Domain, Entry, Fresh};
-use crate::directory::{Field, Matcher, Otherwise, RecentWhenFull, Seller, Target};
-use crate::model::{EntryId, Status, Timestamp};
+use crate::directory::{Field, Matcher, Otherwise, RecentWhenFull, Target};
+use crate::model::{EntryId, Timestamp};
 use crate::routing::command::Context;
 use crate::routing::conversation::Bound;
 use crate::routing::decision::{Bindings, Cause};
@@ -32,7 +32,7 @@ impl Domain {
                 continue;
             }
             entry.conversation.priority = entry.conversation.priority.max(binding.priority);
-            if self.follow(entry, &seller, binding.otherwise, &binding.to, binding.group.as_ref(), now) {
+            if self.follow(entry, binding.otherwise, &binding.to, binding.group.as_ref(), now) {
                 if let Target::LeaveMessage(text) = &binding.to {
                     fresh.leave = Some(Arc::clone(text));
                 }
@@ -47,7 +47,6 @@ impl Domain {
     fn follow(
         &self,
         entry: &mut Entry,
-        seller: &Seller,
         otherwise: Otherwise,
         to: &Target,
         settings: Option<&crate::model::GroupId>,
@@ -68,8 +67,7 @@ impl Domain {
             Target::Agent(account) => {
                 let Some(agent) = self.agent_of(account) else { return false };
                 self.settle_in(entry, settings, now);
-                let offline = self.agents[agent].status_for(entry.desk) == Status::Offline;
-                let there = !offline && seller.agents.get(account).is_some_and(|a| a.in_force(now));
+                let there = self.agents[agent].may_be_waited_for(entry.desk, now);
                 let takes = self.may_take_alone(agent, entry, now).is_some();
                 if !takes && (otherwise == Otherwise::Next || !there) {
                     return false;

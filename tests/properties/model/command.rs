@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fenliu::directory::{Field, Matcher, Otherwise, RecentWhenFull, Target};
-use fenliu::model::{AccountId, ConversationId, GroupId, State, Status};
+use fenliu::model::{AccountId, ConversationId, GroupId, State};
 use fenliu::routing::{Bound, Conversation, Exclusion, Start};
 
 use super::select::Bar;
@@ -69,9 +69,7 @@ impl Model {
                     let there = Conversation { group: group.clone(), ..c.clone() };
                     let via = self.as_member(agent, &there, &group);
                     let able = self.bars(agent, &there, via.as_ref(), 1).is_empty();
-                    let waits = binding.otherwise == Otherwise::Wait
-                        && self.status_for(agent, &c.seller) != Status::Offline
-                        && self.in_force(agent, &c.seller);
+                    let waits = binding.otherwise == Otherwise::Wait && self.may_be_waited_for(agent, &c.seller);
                     if able || waits {
                         c.group = group;
                         c.bound = Some(Bound { agent: agent.clone(), waits: true });

@@ -30,6 +30,12 @@ impl Model {
         self.authorization(agent, seller).is_some_and(|authorization| authorization.in_force(self.now))
     }
 
+    /// Whether somebody who is not offline may be given what is the seller's.
+    pub fn may_be_waited_for(&self, agent: &AccountId, seller: &SellerId) -> bool {
+        let receives = self.authorization(agent, seller).is_some_and(|a| a.scopes.has(Scope::Receive));
+        receives && self.in_force(agent, seller) && self.status_for(agent, seller) != Status::Offline
+    }
+
     pub fn reach(&self, agent: &AccountId, seller: &SellerId) -> Reach {
         let receives = self.authorization(agent, seller).is_some_and(|a| a.scopes.has(Scope::Receive));
         if !receives || !self.in_force(agent, seller) {

@@ -81,16 +81,14 @@ impl Model {
         !back.is_empty()
     }
 
-    /// A bound agent who is offline, declined, or lost its authorization is no longer waited for.
+    /// A bound agent who is offline, declined, or may not receive is no longer waited for.
     fn release(&mut self, id: ConversationId) -> bool {
         let c = &self.open[&id];
         if !matches!(c.state, State::Queued | State::LeftMessage) {
             return false;
         }
         let Some(bound) = c.bound.as_ref().filter(|bound| bound.waits) else { return false };
-        let gone =
-            self.status_for(&bound.agent, &c.seller) == Status::Offline || !self.in_force(&bound.agent, &c.seller);
-        let release = gone || c.exclusion(&bound.agent).is_some();
+        let release = !self.may_be_waited_for(&bound.agent, &c.seller) || c.exclusion(&bound.agent).is_some();
         if release {
             self.open.get_mut(&id).unwrap().bound.as_mut().unwrap().waits = false;
         }
