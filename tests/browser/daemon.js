@@ -50,6 +50,16 @@ export async function startDaemon({ routing, origin }) {
     throw new Error(`the daemon does not answer: ${words}`);
   };
   daemon.kill = () => new Promise((resolve) => (daemon.child.once("exit", resolve), daemon.child.kill("SIGKILL")));
+  /** Asks it to drain and to end. */
+  daemon.stop = () => new Promise((resolve) => (daemon.child.once("exit", resolve), daemon.child.kill("SIGTERM")));
+  /** Changes the routing files and has them read again. */
+  daemon.reload = (change) => {
+    for (const name of readdirSync(join(home, "routing"))) {
+      const file = join(home, "routing", name);
+      writeFileSync(file, change(readFileSync(file, "utf8")));
+    }
+    daemon.child.kill("SIGHUP");
+  };
   /** A token as the daemon itself makes it. */
   daemon.token = (role, id, name = id) =>
     execFileSync(BIN, ["token", "--config", settings, "--role", role, "--sub", id, "--name", name], {

@@ -25,11 +25,12 @@ export async function people(daemon) {
   });
   const problems = [];
 
-  /** `script` runs in every page of the person before the page's own. */
-  const person = async ({ script, ...options } = {}) => {
+  /** `script` runs in every page of the person before the page's own; `wire` is put between the page and the server. */
+  const person = async ({ script, wire, ...options } = {}) => {
     const context = await browser.newContext({ ...CONSOLE, locale: "en-GB", colorScheme: "light", ...options });
     if (script) await context.addInitScript(script);
     const page = await context.newPage();
+    await wire?.through(page);
     page.setDefaultTimeout(8000);
     page.on("pageerror", (error) => problems.push(error.message));
     // Whoever frames a page that is not for it is told so in the console; anything else is a fault of ours.
@@ -92,6 +93,75 @@ function defineSession() {
     });
 }
 
+/** A line to the server that can be cut and mended, and on which answers can get lost. */
+export function wire() {
+  const pairs = new Set();
+  let whole = true;
+  let losing = null;
+  return {
+    /** Every frame that a page has sent, as text. */
+    sent: [],
+    through(page) {
+      return page.routeWebSocket(/\/ws$/, (socket) => {
+        if (!whole) return socket.close({ code: 1011, reason: "cut" });
+        const server = socket.connectToServer();
+        const pair = { socket, server };
+        pairs.add(pair);
+        let lost = null;
+        socket.onMessage((text) => {
+          this.sent.push(text);
+          const { id, method } = JSON.parse(text);
+          if (method === losing) lost = id;
+          server.send(text);
+        });
+        server.onMessage((text) => {
+          if (lost === null || JSON.parse(text).id !== lost) return socket.send(text);
+          losing = null;
+          this.cut();
+        });
+        server.onClose((code, reason) => (pairs.delete(pair), socket.close({ code, reason })));
+      });
+    },
+    cut() {
+      whole = false;
+      for (const { socket, server } of pairs) {
+        socket.close({ code: 1011, reason: "cut" });
+        server.close({ code: 1000 });
+      }
+      pairs.clear();
+    },
+    mend() {
+      whole = true;
+    },
+    /** The server's next answer to this method never arrives, and nothing does any more. */
+    loseAnswerTo(method) {
+      losing = method;
+    },
+  };
+}
+
+/**
+ * Runs outside: a buyer starts, and stays as `window.buyers[id]` with `say(text)`, `close()` and `history()`; its id is given.
+ * `source` is what the bindings look at.
+ */
+export async function startAs({ id, token, source, text = "hello" }) {
+  const session = await window.openSession(token);
+  const body = (words) => ({ client_id: crypto.randomUUID(), body: { type: "text", text: words } });
+  const { conversation } = await session.call("conversation.start", {
+    shop: "shop-881",
+    context: { source },
+    message: body(text),
+  });
+  const here = { conversation: conversation.id };
+  (window.buyers ??= {})[id] = {
+    say: (words) => session.call("message.send", { ...here, ...body(words) }),
+    close: () => session.call("conversation.close", here),
+    history: () => session.call("message.history", here).then(({ messages }) => messages),
+    leave: () => session.close(),
+  };
+  return conversation.id;
+}
+
 export async function say(page, text) {
   await page.locator("textarea").fill(text);
   await page.keyboard.press("Enter");
@@ -101,12 +171,12 @@ export async function say(page, text) {
     .waitFor();
 }
 
-/** No serious fault for assistive technology, and enough contrast in either colour scheme. */
-export async function accessible(page) {
-  await page.evaluate(AXE);
-  const faults = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
+/** No serious fault for assistive technology, and enough contrast in either colour scheme. `frame`: the part of the page that is looked at. */
+export async function accessible(page, frame = page) {
+  await frame.evaluate(AXE);
+  const faults = await frame.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
   await page.emulateMedia({ colorScheme: "dark" });
-  const dark = await page.evaluate(() => window.axe.run({ runOnly: ["color-contrast"], resultTypes: ["violations"] }));
+  const dark = await frame.evaluate(() => window.axe.run({ runOnly: ["color-contrast"], resultTypes: ["violations"] }));
   await page.emulateMedia({ colorScheme: "light" });
   const serious = [...faults.violations, ...dark.violations]
     .filter((one) => ["serious", "critical"].includes(one.impact))

@@ -5,6 +5,7 @@ import { addWords, t } from "../shared/i18n.js";
 import { takeFragment, tokens } from "../shared/token.js";
 import { Actions } from "./actions.js";
 import { Alerts } from "./alerts.js";
+import { Kept } from "./kept.js";
 import { Session } from "./session.js";
 import { listenForShortcuts } from "./shortcuts.js";
 import { Store } from "./store.js";
@@ -17,6 +18,8 @@ import { chinese } from "./words/zh.js";
 
 const PHONE = matchMedia("(max-width: 760px)");
 const TOKEN_KEY = "fenliu.console.token";
+
+const kept = new Kept();
 
 addWords({ en: english, zh: chinese });
 addWords({ en: englishDesk, zh: chineseDesk });
@@ -40,11 +43,17 @@ function askForToken(error) {
 }
 
 function run(token, fragment) {
-  const store = new Store();
+  const store = new Store(kept);
   const app = { store, view: fragment.get("view") ?? "chat" };
   app.show = (id) => {
     app.go("chat");
     return app.actions.show(id);
+  };
+  /** Shows a tab of the list with only what fits. */
+  app.seek = (tab, query) => {
+    Object.assign(app, { tab, query });
+    app.actions.show(null);
+    app.go("chat");
   };
   app.alerts = new Alerts({
     store,

@@ -1,7 +1,6 @@
 // What the console knows: who we are, the conversations, the desks. It asks nobody and draws nothing; views subscribe by topic.
 
 import { batched } from "../shared/dom.js";
-import { Kept } from "./kept.js";
 import { Thread } from "../shared/thread.js";
 
 /** Warning and limit in seconds until the server has named a group's own by its events. */
@@ -14,7 +13,8 @@ export class Store {
   #dirty = new Set();
   #flush = batched(() => this.#tell());
 
-  constructor() {
+  /** `kept` is what the tab remembers over a reload. */
+  constructor(kept) {
     this.identity = null;
     this.status = "offline";
     this.connection = { state: "stopped", detail: null };
@@ -25,7 +25,7 @@ export class Store {
     this.thresholds = new Map();
     this.wentOver = new Map();
     this.paused = new Map();
-    this.kept = new Kept();
+    this.kept = kept;
     this.textMax = TEXT_MAX;
   }
 

@@ -1,6 +1,6 @@
 // Who looks elsewhere is told: by a sound, the title and a notification; who looks is left in peace.
 
-import { expect, until } from "../people.js";
+import { expect, startAs, until } from "../people.js";
 
 export function alerts(world) {
   const { daemon, agent, crowd } = world;
@@ -12,7 +12,7 @@ export function alerts(world) {
     await nia.getByRole("button", { name: "Account" }).click();
     await nia.getByRole("menuitem", { name: label }).click();
   };
-  const writes = (id, text) => outside.evaluate(writeAs, { id, text });
+  const writes = (id, text) => outside.evaluate(({ id, text }) => window.buyers[id].say(text), { id, text });
 
   return {
     "whoever looks at a conversation is not notified of it": async () => {
@@ -21,7 +21,11 @@ export function alerts(world) {
       await choose("Turn desktop notifications on");
       outside = await crowd();
       for (const id of ["pia", "rex"])
-        await outside.evaluate(startAs, { id, token: daemon.sign({ role: "buyer", sub: id, name: `<i>${id}</i>` }) });
+        await outside.evaluate(startAs, {
+          id,
+          token: daemon.sign({ role: "buyer", sub: id, name: `<i>${id}</i>` }),
+          source: "calm",
+        });
       await nia.getByRole("option", { name: /pia/ }).waitFor();
       await until(async () => (await nia.title()).startsWith("(2) "), "the title does not count");
       expect((await told()).sounds > 0, "no sound for a conversation that comes");
@@ -92,22 +96,4 @@ function recorded() {
       return super.createOscillator();
     }
   };
-}
-
-/** Run outside. */
-async function startAs({ id, token }) {
-  const session = await window.openSession(token);
-  const body = { type: "text", text: "hello" };
-  const { conversation } = await session.call("conversation.start", {
-    shop: "shop-881",
-    context: { source: "calm" },
-    message: { client_id: crypto.randomUUID(), body },
-  });
-  const close = () => session.call("conversation.close", { conversation: conversation.id });
-  (window.buyers ??= {})[id] = { session, conversation: conversation.id, close };
-}
-
-function writeAs({ id, text }) {
-  const { session, conversation } = window.buyers[id];
-  return session.call("message.send", { conversation, client_id: crypto.randomUUID(), body: { type: "text", text } });
 }

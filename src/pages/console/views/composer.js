@@ -24,7 +24,19 @@ export function composer(app) {
     "aria-expanded": "false",
     "aria-controls": listId,
   });
-  const list = h("div.quick-list", { id: listId, role: "listbox", "aria-label": t("quick.title"), hidden: true });
+  const replies = h("div", { id: listId, role: "listbox", "aria-label": t("quick.title") });
+  const noReply = h("div.quick-none.muted", {}, t("quick.none"));
+  const list = h(
+    "div.quick-list",
+    { hidden: true },
+    replies,
+    noReply,
+    h(
+      "button.link.quick-edit",
+      { type: "button", on: { click: () => (closeQuick(), openQuickEditor()) } },
+      t("quick.edit"),
+    ),
+  );
   const replyTab = h("button.mode", { type: "button", on: { click: () => setMode("reply") } }, t("composer.reply"));
   const noteTab = h(
     "button.mode",
@@ -157,7 +169,7 @@ export function composer(app) {
     found = matching(query);
     index = Math.min(index, Math.max(0, found.length - 1));
     fill(
-      list,
+      replies,
       found.map((reply, at) =>
         h(
           "div.quick-item",
@@ -171,13 +183,9 @@ export function composer(app) {
           h("span", { dir: "auto" }, filled(reply.text, about())),
         ),
       ),
-      found.length === 0 && h("div.quick-none.muted", {}, t("quick.none")),
-      h(
-        "button.link.quick-edit",
-        { type: "button", on: { click: () => (closeQuick(), openQuickEditor()) } },
-        t("quick.edit"),
-      ),
     );
+    show(replies, found.length > 0);
+    show(noReply, found.length === 0);
     show(list, true);
     setAttribute(area, "aria-expanded", "true");
     setAttribute(area, "aria-activedescendant", found.length > 0 ? `${listId}-${index}` : null);

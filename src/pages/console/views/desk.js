@@ -164,7 +164,7 @@ function sum(list, member) {
   return list.reduce((total, one) => total + (one[member] ?? 0), 0);
 }
 
-function drawGroups(body, view) {
+function drawGroups(body, view, app) {
   keyed(
     body,
     view.groups,
@@ -182,10 +182,13 @@ function drawGroups(body, view) {
     (row, group) => {
       const [name, waiting, longest, left, members] = row.children;
       const inIt = view.agents.filter((agent) => agent.groups?.includes(group.group));
-      setText(name, group.name ?? group.group);
-      setText(waiting, number(group.waiting));
+      const shown = group.name ?? group.group;
+      setText(name, shown);
+      leadTo(waiting, group.waiting, t("desk.show_waiting", { n: group.waiting, group: shown }), () => app.seek("waiting", shown));
       setText(longest, group.waiting > 0 ? seconds(group.longest_wait_s) : "–");
-      setText(left, number(group.left_messages));
+      leadTo(left, group.left_messages, t("desk.show_left", { n: group.left_messages, group: shown }), () =>
+        app.seek("waiting", shown),
+      );
       setText(members, `${inIt.filter((agent) => agent.status === "online").length} / ${inIt.length}`);
       row.classList.toggle("alarm", (group.longest_wait_s ?? 0) >= 180 && group.waiting > 0);
       row.classList.toggle("warned", group.waiting > 0);
@@ -250,7 +253,8 @@ function drawAgents(body, view, seller, app) {
         `${Math.min(100, agent.capacity ? (agent.held / agent.capacity) * 100 : 0)}%`,
       );
       meter.classList.toggle("full", agent.held >= agent.capacity);
-      setText(words, `${agent.held} / ${agent.capacity}`);
+      const label = t("desk.show_held", { load: `${agent.held} / ${agent.capacity}`, name: shown });
+      leadTo(words, `${agent.held} / ${agent.capacity}`, agent.held > 0 && label, () => app.seek("active", shown));
       setText(since, sinceText(agent.since, store));
       setText(inGroups, (agent.groups ?? []).map((group) => store.groupName(seller, group)).join(", "));
       const button = actions.firstChild;
@@ -260,6 +264,17 @@ function drawAgents(body, view, seller, app) {
       row.classList.toggle("dim", agent.status === "offline");
     },
   );
+}
+
+/** A figure, and where there is something behind it, the way there. */
+function leadTo(element, figure, label, go) {
+  const text = typeof figure === "number" ? number(figure) : figure;
+  if (!figure || !label) return setText(element, text);
+  if (element.firstElementChild === null) fill(element, h("button.figure-link", { type: "button" }));
+  const button = element.firstElementChild;
+  button.onclick = go;
+  setText(button, text);
+  setAttribute(button, "aria-label", label);
 }
 
 function sinceText(since, store) {

@@ -24,7 +24,7 @@ export function listPane(app) {
   const scroller = h("div.scroller", {}, inner);
   const empty = h("div.empty-slot");
   const tabs = tabSource(app);
-  const state = { tab: app.tab ?? "mine", records: [], query: "", focused: false };
+  const state = { tab: app.tab ?? "mine", records: [], query: "" };
 
   const tabButtons = TABS.map((tab) => {
     const count = h("span.tab-count");
@@ -136,6 +136,9 @@ export function listPane(app) {
     state.query = filter.value.trim().toLowerCase();
     refresh();
   };
+  filter.value = app.query ?? "";
+  state.query = filter.value.toLowerCase();
+  app.query = "";
   filter.addEventListener("input", find);
   filter.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && state.records[0]) actions.show(state.records[0].id);
@@ -192,6 +195,7 @@ function matches(record, query, store) {
     conversation.buyer?.id,
     conversation.id,
     store.groupName(conversation.seller, conversation.group),
+    conversation.agent?.name ?? conversation.agent?.id,
     last?.body?.text,
     ...Object.values(conversation.context ?? {}),
   ];

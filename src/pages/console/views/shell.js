@@ -21,6 +21,8 @@ export function shell(app) {
   const rail = railElement(app);
   let open = null;
   const draw = () => {
+    // A right that is taken away closes what stood on it.
+    if (store.identity && !rail.allows(app.view)) app.view = "chat";
     if (open?.name === app.view) return;
     open?.dispose?.();
     open = { name: app.view, ...VIEWS[app.view](app) };
@@ -28,7 +30,7 @@ export function shell(app) {
     rail.update();
   };
   const ends = [
-    store.on("view", draw),
+    store.on(["view", "identity"], draw),
     store.on(["connection"], banner.update),
     store.on(["identity", "list", "desk"], rail.update),
   ];
@@ -106,7 +108,7 @@ function railElement(app) {
     }
   };
   update();
-  return { element, update };
+  return { element, update, allows: (view) => entries.find(({ name }) => name === view).allowed() };
 }
 
 function accountItems(app) {

@@ -1,5 +1,7 @@
 // The words of the desk, of decisions and of what would happen if, in English.
 
+import { many } from "../../shared/words/en.js";
+
 export const englishDesk = {
   "cause.start": "Start",
   "cause.slot_opened": "A place came free",
@@ -27,6 +29,15 @@ export const englishDesk = {
   "cause_text.assign": "A supervisor assigned it.",
   "cause_text.reopen": "The buyer wrote again after the close.",
   "cause_text.agent_lost": "Whoever had it was lost.",
+  "cause_text.overflow": "It waited so long that others were asked as well.",
+  "cause_text.recent_wait": "It waited for whoever knows the buyer, in vain.",
+  "cause_text.unanswered": "Whoever had it did not answer.",
+  "cause_text.suspended": "Whoever had it may not serve this seller for now.",
+  "cause_text.unauthorized": "Whoever had it does not serve this seller any more.",
+  "cause_text.reload": "The configuration has changed.",
+  "cause_text.returned": "The buyer came back to a left message.",
+  "cause_text.offer_declined": "Somebody else declined it.",
+  "cause_text.offer_timeout": "Somebody else did not answer the offer.",
   "decision.title": ({ name }) => `Decisions: ${name}`,
   "decision.none": "No decision is recorded.",
   "decision.nobody": "Nobody could take it.",
@@ -114,6 +125,9 @@ export const englishDesk = {
   "desk.entry": "Entry",
   "desk.started": "Started",
   "desk.served": "Served",
+  "desk.show_waiting": ({ n, group }) => `${n} waiting in ${group}`,
+  "desk.show_left": ({ n, group }) => `${many(n, "left message", "left messages")} in ${group}`,
+  "desk.show_held": ({ load, name }) => `${load} in hand of ${name}`,
   "desk.none": "No figures yet",
   "desk.none_text": "They appear once the server has answered.",
   "desk.no_session": "(not connected)",
