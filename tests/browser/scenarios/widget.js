@@ -55,6 +55,45 @@ export function widget(world) {
       );
     },
 
+    "what a page fills in is text, whatever it says": async () => {
+      const markup = `<img src=x onerror="document.title='taken'">`;
+      const token = daemon.sign({ role: "buyer", sub: "moe", name: markup });
+      const page = await shop({}, `window.fenliuSettings = { token: "${token}", title: ${JSON.stringify(markup)} }`.replaceAll("<", "\\x3c"));
+      await page.evaluate((text) => (window.fenliu.open(), window.fenliu.context({ product: text }), window.fenliu.prefill(text)), markup);
+      const frame = await frameOf(page);
+      await frame.getByRole("heading", { name: markup }).waitFor();
+      await until(async () => (await frame.locator("textarea").inputValue()) === markup, "nothing is prefilled");
+      await frame.locator("textarea").press("Enter");
+      await frame.locator(".message.own:not(.pending)", { hasText: markup }).waitFor();
+      expect((await frame.locator("img, [onerror]").count()) === 0, "markup was made");
+      expect((await frame.evaluate(() => document.title)) === markup, "a script ran");
+    },
+
+    "another buyer's token begins anew, and nothing of the one before is shown": async () => {
+      const [first, second] = ["ned", "oda"].map((sub) => daemon.sign({ role: "buyer", sub, name: sub }));
+      const page = await shop({}, `window.fenliuSettings = { token: "${first}" }`);
+      await page.evaluate(() => window.fenliu.open());
+      const frame = await frameOf(page);
+      await frame.locator("textarea").fill("only for ned");
+      await frame.locator("textarea").press("Enter");
+      await frame.locator(".message.own:not(.pending)").waitFor();
+      await page.evaluate((token) => window.fenliu.token(token), second);
+      await frame.locator(".greeting").waitFor();
+      expect((await frame.getByText("only for ned").count()) === 0, "the one before is shown");
+      await page.evaluate((token) => window.fenliu.token(token), first);
+      await frame.getByText("only for ned").waitFor();
+    },
+
+    "what one tab of a buyer begins is in the other one as well": async () => {
+      const one = await world.buyer("pat");
+      const other = await world.buyer("pat");
+      await other.locator(".greeting").waitFor();
+      await until(async () => (await one.locator("textarea").count()) === 1, "no place to write");
+      await one.locator("textarea").fill("from the first tab");
+      await one.keyboard.press("Enter");
+      await other.locator(".message.own", { hasText: "from the first tab" }).waitFor();
+    },
+
     "the shop is asked for another token before the first runs out": async () => {
       const soon = Math.floor(Date.now() / 1000) + 63;
       const first = daemon.sign({ role: "buyer", sub: "lou", name: "Lou", exp: soon });
