@@ -81,6 +81,8 @@ name!(
 macro_rules! number {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
+        // Beside words of eight bytes, of which most of what is kept by id consists, sixteen would be padded.
+        #[repr(Rust, packed(8))]
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u128);
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::deadline::Armed;
 use super::event::AgentRow;
 use crate::model::{AccountId, ConversationId, SessionId, Status, Timestamp};
 use crate::policy::{Scope, ScopeSet};
@@ -86,6 +87,7 @@ pub(super) struct Agent {
     pub(super) spacings: Vec<Duration>,
     /// The pools it is in, and its place in each.
     pub(super) pools: Vec<(usize, u32)>,
+    pub(super) armed: Armed,
     /// What it owns or is asked for.
     pub(super) holds: BTreeSet<ConversationId>,
     /// What waits for it alone, or would go to it though it is away.
@@ -115,6 +117,7 @@ impl Agent {
             mains: Vec::new(),
             spacings: Vec::new(),
             pools: Vec::new(),
+            armed: None,
             holds: BTreeSet::new(),
             reserved: BTreeSet::new(),
             excluded: BTreeSet::new(),

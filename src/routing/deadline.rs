@@ -1,9 +1,10 @@
 //! Deadlines: one ordered table. Each thing that can come due has one place in it, at or before its next deadline;
 //! what really is due is found out when that time comes, so that a deadline which moves later costs nothing.
+//! Each thing keeps itself where its place is.
 
 use std::collections::BTreeSet;
 
-use crate::model::{ConversationId, Map, Timestamp};
+use crate::model::{ConversationId, Timestamp};
 
 /// What comes due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,48 +21,33 @@ pub(super) enum Due {
     Subscribers(usize),
 }
 
+/// Where something stands in the table, if it does: kept with it.
+pub(super) type Armed = Option<Timestamp>;
+
 /// The table.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Deadlines {
-    order: BTreeSet<(Timestamp, Due)>,
-    armed: Map<Due, Timestamp>,
-}
+pub(super) struct Deadlines(BTreeSet<(Timestamp, Due)>);
 
 impl Deadlines {
     /// Makes sure that the thing is looked at no later than this.
-    pub(super) fn arm(&mut self, due: Due, at: Timestamp) {
-        if let Some(armed) = self.armed.get_mut(&due) {
-            if *armed <= at {
-                return;
-            }
-            self.order.remove(&(*armed, due));
-            *armed = at;
-        } else {
-            self.armed.insert(due, at);
+    pub(super) fn arm(&mut self, due: Due, armed: &mut Armed, at: Timestamp) {
+        if armed.is_some_and(|armed| armed <= at) {
+            return;
         }
-        self.order.insert((at, due));
+        self.disarm(due, armed);
+        *armed = Some(at);
+        self.0.insert((at, due));
     }
 
     /// Forgets the thing.
-    pub(super) fn disarm(&mut self, due: Due) {
-        if let Some(at) = self.armed.remove(&due) {
-            self.order.remove(&(at, due));
+    pub(super) fn disarm(&mut self, due: Due, armed: &mut Armed) {
+        if let Some(at) = armed.take() {
+            self.0.remove(&(at, due));
         }
     }
 
-    /// Takes the next thing that has to be looked at by now; it is cleared before it acts.
-    pub(super) fn pop(&mut self, now: Timestamp) -> Option<Due> {
-        let (at, due) = *self.order.first()?;
-        if at > now {
-            return None;
-        }
-        self.order.pop_first();
-        self.armed.remove(&due);
-        Some(due)
-    }
-
-    /// When the next thing has to be looked at.
-    pub(super) fn next(&self) -> Option<Timestamp> {
-        self.order.first().map(|(at, _)| *at)
+    /// The next thing that has to be looked at, and when.
+    pub(super) fn first(&self) -> Option<(Timestamp, Due)> {
+        self.0.first().copied()
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::agent::Reach;
 use super::conversation::Conversation;
+use super::deadline::Armed;
 use super::fronts::Since;
 use super::listeners::Listeners;
 use crate::directory::{Group, PriorityStep, Seller};
@@ -254,6 +255,15 @@ pub(super) struct Desk {
     /// When the day of `day` began and when the next one does, by the seller's clocks.
     pub(super) day_lasts: Range<Timestamp>,
     pub(super) agents: Vec<usize>,
+    pub(super) armed: DeskArmed,
+}
+
+/// Where the deadlines of a desk stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DeskArmed {
+    pub(super) suspension: Armed,
+    pub(super) sweep: Armed,
+    pub(super) subscribers: Armed,
 }
 
 impl Desk {

@@ -6,6 +6,7 @@ mod availability;
 mod build;
 mod carry;
 mod command;
+mod due;
 mod handing;
 mod links;
 mod look;
@@ -29,7 +30,7 @@ use std::time::Duration;
 use super::agent::Agent;
 use super::buyers::Buyers;
 use super::conversation::Conversation;
-use super::deadline::Deadlines;
+use super::deadline::{Armed, Deadlines};
 use super::decision::{Bindings, Cause, Decision};
 use super::desk::Desk;
 use super::event::{Batch, Event, Row};
@@ -134,6 +135,7 @@ struct Entry {
     overdue: Option<super::Overdue>,
     /// Whether its agent has been told that the buyer is gone.
     gone_told: bool,
+    armed: Armed,
 }
 
 /// What has to be looked at before the command has settled.
@@ -309,7 +311,7 @@ impl Domain {
 
     /// When something comes due.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        if self.work.is_empty() { self.deadlines.next() } else { Some(Timestamp::ZERO) }
+        if self.work.is_empty() { self.deadlines.first().map(|(at, _)| at) } else { Some(Timestamp::ZERO) }
     }
 
     /// Goes on until nothing is left to do, or the limit of steps is reached; says whether something is left.

@@ -83,20 +83,43 @@ impl Index {
 
     /// The available members, best first.
     pub fn ordered(&self) -> Ordered<'_> {
-        Ordered { index: self, first: None, begun: false, heap: BinaryHeap::new() }
+        Ordered { index: self, known: Known::Nobody, heap: BinaryHeap::new() }
     }
 
     /// The place of the best, if anybody is available: down from the top, where the first of the least is each time.
     fn first(&self) -> Option<usize> {
-        let (mut from, mut to) = (0, self.levels[self.levels.len() - 1].len());
-        for level in self.levels.iter().rev() {
-            let (node, _) = level[from..to].iter().enumerate().min_by_key(|(_, key)| **key)?;
-            if level[from + node] == UNAVAILABLE {
+        let top = self.levels.len() - 1;
+        self.first_of(top, 0, self.levels[top].len())
+    }
+
+    /// The place of the best under the nodes `from..to` of a level.
+    fn first_of(&self, level: usize, mut from: usize, mut to: usize) -> Option<usize> {
+        for level in self.levels[..=level].iter().rev() {
+            let (node, key) = level[from..to].iter().enumerate().min_by_key(|(_, key)| **key)?;
+            if *key == UNAVAILABLE {
                 return None;
             }
             (from, to) = ((from + node) * WIDTH, (from + node + 1) * WIDTH);
         }
         Some(from / WIDTH)
+    }
+
+    /// The place of the best but this one: under the best of the nodes beside the way down to it.
+    fn best_beside(&self, place: usize) -> Option<usize> {
+        let mut best: Option<(u64, usize, usize)> = None;
+        for (level, keys) in self.levels.iter().enumerate() {
+            let (under, node) = (places_under(level), place / places_under(level));
+            let from = node / WIDTH * WIDTH;
+            for (at, key) in keys[from..(from + WIDTH).min(keys.len())].iter().enumerate() {
+                let at = from + at;
+                if at != node && *key != UNAVAILABLE && best.is_none_or(|best| (*key, at * under) < (best.0, best.1)) {
+                    best = Some((*key, at * under, level));
+                }
+            }
+        }
+        let (_, first, level) = best?;
+        let node = first / places_under(level);
+        self.first_of(level, node, node + 1)
     }
 
     /// The available members of the lowest tiers, each tier in the order of the row but beginning after this member.
@@ -185,15 +208,22 @@ impl Index {
     }
 }
 
-/// Available members, best first: the nodes of the tree in the order of their minima. Most who ask want the first, who
-/// is found without a heap.
+/// Available members, best first: the nodes of the tree in the order of their minima. Most who ask want the first two,
+/// who are found without a heap.
 pub struct Ordered<'a> {
     index: &'a Index,
-    /// The place of the first, while nobody else has been asked for.
-    first: Option<usize>,
-    begun: bool,
+    known: Known,
     /// Nodes not yet looked into: their minimum, the first place of the row under them, their level.
     heap: BinaryHeap<Reverse<(u64, u32, u32)>>,
+}
+
+/// Who of the available members has been given, as long as that is without the heap; by their places.
+enum Known {
+    Nobody,
+    First(usize),
+    /// The first stands here.
+    Two(usize),
+    Heap,
 }
 
 impl Ordered<'_> {
@@ -208,6 +238,19 @@ impl Ordered<'_> {
             self.expand(level, from, node);
             self.expand(level, node + 1, to);
         }
+    }
+
+    /// The best of those whose nodes are on the heap.
+    fn pop(&mut self) -> Option<u32> {
+        while let Some(Reverse((_, place, level))) = self.heap.pop() {
+            let (place, level) = (place as usize, level as usize);
+            if level == 0 {
+                return Some(self.index.member_at[place]);
+            }
+            let first = place / places_under(level - 1);
+            self.expand(level - 1, first, first + WIDTH);
+        }
+        None
     }
 
     /// Puts the nodes `from..to` of a level on the heap.
@@ -230,23 +273,25 @@ impl Iterator for Ordered<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        if !self.begun {
-            self.begun = true;
-            self.first = self.index.first();
-            return self.first.map(|place| self.index.member_at[place]);
-        }
-        if let Some(place) = self.first.take() {
-            self.expand_beside(place);
-        }
-        while let Some(Reverse((_, place, level))) = self.heap.pop() {
-            let (place, level) = (place as usize, level as usize);
-            if level == 0 {
-                return Some(self.index.member_at[place]);
+        match self.known {
+            Known::Nobody => {
+                let first = self.index.first();
+                self.known = first.map_or(Known::Heap, Known::First);
+                return first.map(|place| self.index.member_at[place]);
             }
-            let first = place / places_under(level - 1);
-            self.expand(level - 1, first, first + WIDTH);
+            Known::First(first) => {
+                self.known = Known::Two(first);
+                return self.index.best_beside(first).map(|place| self.index.member_at[place]);
+            }
+            Known::Two(first) => {
+                self.known = Known::Heap;
+                self.expand_beside(first);
+                // The second was given.
+                self.pop();
+            }
+            Known::Heap => {}
         }
-        None
+        self.pop()
     }
 }
 

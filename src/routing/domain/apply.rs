@@ -435,9 +435,9 @@ impl Domain {
 
     /// Forgets a conversation that is closed, and gives it to the run.
     pub(super) fn forget(&mut self, id: ConversationId, run: &mut Run) {
+        self.disarm(crate::routing::deadline::Due::Conversation(id));
         if let Some(entry) = self.conversations.remove(&id) {
             self.buyers.remove(&entry.conversation.profile.key, entry.desk);
-            self.deadlines.disarm(crate::routing::deadline::Due::Conversation(id));
             run.closed.push(entry.conversation);
         }
     }

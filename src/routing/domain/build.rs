@@ -13,7 +13,7 @@ use crate::routing::agent::{Agent, Post, Seat};
 use crate::routing::buyers::Buyers;
 use crate::routing::conversation::Conversation;
 use crate::routing::deadline::{Deadlines, Due};
-use crate::routing::desk::{Day, Desk, GroupState, MemberState};
+use crate::routing::desk::{Day, Desk, DeskArmed, GroupState, MemberState};
 use crate::routing::event::Row;
 use crate::routing::fronts::Fronts;
 use crate::routing::index::Index;
@@ -64,14 +64,14 @@ impl Domain {
             domain.refresh_load(agent);
             domain.arm_agent(agent, now);
         }
-        for (at, desk) in domain.desks.iter().enumerate() {
-            if let Some(until) = desk.seller.next_suspension(now) {
-                domain.deadlines.arm(Due::Desk(at), until);
+        for at in 0..domain.desks.len() {
+            if let Some(until) = domain.desks[at].seller.next_suspension(now) {
+                domain.arm(Due::Desk(at), until);
             }
             if running {
-                domain.deadlines.arm(Due::Sweep(at), now + ONCE);
-                let due = desk.listeners.due(now);
-                due.into_iter().for_each(|due| domain.deadlines.arm(Due::Subscribers(at), due));
+                domain.arm(Due::Sweep(at), now + ONCE);
+                let due = domain.desks[at].listeners.due(now);
+                due.into_iter().for_each(|due| domain.arm(Due::Subscribers(at), due));
             }
         }
         domain.work.all = true;
@@ -139,6 +139,7 @@ impl Domain {
             listeners: Listeners::default(),
             day: Day::default(),
             day_lasts: Timestamp::ZERO..Timestamp::ZERO,
+            armed: DeskArmed::default(),
             agents,
             seller,
         };
@@ -222,6 +223,7 @@ impl Entry {
             partial,
             overdue: None,
             gone_told: false,
+            armed: None,
         }
     }
 }

@@ -278,6 +278,7 @@ impl Domain {
         entry.desk = desk;
         entry.group = group_at;
         entry.due = 0;
+        entry.armed = None;
         self.buyers.insert(&entry.conversation.profile.key, desk, id);
         self.conversations.insert(id, Box::new(entry));
         self.mark_due(id, now);

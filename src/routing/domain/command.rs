@@ -238,6 +238,9 @@ impl Domain {
     /// What is shown of a command's answer, now that everything has settled.
     pub(super) fn outcome(&self, answer: Answer, _actor: &Actor<'_>, run: &Run, now: Timestamp) -> Outcome {
         let show = |id: ConversationId| {
+            if let Some(view) = self.last_told(id, run) {
+                return Some(view);
+            }
             let closed = run.closed.iter().find(|closed| closed.id == id);
             self.conversations
                 .get(&id)

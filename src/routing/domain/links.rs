@@ -6,7 +6,6 @@ use super::{Domain, Entry, Kind};
 use crate::directory::Strategy;
 use crate::model::{ConversationId, State, Status, Timestamp};
 use crate::routing::conversation::Conversation;
-use crate::routing::deadline::Due;
 use crate::routing::desk::{self, Key};
 use crate::routing::event::GroupRow;
 use crate::routing::fronts::{Since, Way};
@@ -323,72 +322,6 @@ impl Domain {
         let steps = self.desks[entry.desk].config(entry.group).overflow.iter().enumerate().take(64);
         let due = steps.filter(|(_, step)| now >= entry.conversation.waiting_since + step.after);
         due.fold(0, |due, (step, _)| due | 1 << step)
-    }
-
-    pub(super) fn arm_conversation(&mut self, id: ConversationId) {
-        if let Some(at) = self.next_due(id) {
-            self.deadlines.arm(Due::Conversation(id), at);
-        }
-    }
-
-    pub(super) fn arm_agent(&mut self, agent: usize, now: Timestamp) {
-        let state = &self.agents[agent];
-        let spacings = state.spacings.iter().map(|spacing| state.last_given + *spacing);
-        if let Some(at) = spacings.filter(|at| *at > now).chain(state.next_due()).min() {
-            self.deadlines.arm(Due::Agent(agent), at);
-        }
-    }
-
-    /// The next moment at which something of a conversation comes due by itself.
-    fn next_due(&self, id: ConversationId) -> Option<Timestamp> {
-        let entry = self.conversations.get(&id)?;
-        let conversation = &entry.conversation;
-        let group = self.desks[entry.desk].config(entry.group);
-        match conversation.state {
-            State::Queued | State::LeftMessage => {
-                let steps = group.overflow.iter().enumerate().take(64).filter(|(step, _)| entry.due & (1 << step) == 0);
-                let overflow = steps.map(|(_, step)| conversation.waiting_since + step.after);
-                let waits = [conversation.recent_until, conversation.pause_until];
-                let ends = if conversation.state == State::Queued { self.ends(entry) } else { [None, None] };
-                let waits = waits.into_iter().flatten().map(|at| self.acts(at));
-                overflow.chain(ends.into_iter().flatten()).chain(waits).min()
-            }
-            State::Offered => {
-                let gone = self.ends(entry)[0].filter(|_| conversation.left.is_none());
-                let pause = conversation.pause_until.map(|at| self.acts(at));
-                [conversation.offer_until, pause, gone].into_iter().flatten().min()
-            }
-            State::Active => {
-                let assigned = conversation.assigned_at.unwrap_or(conversation.started_at);
-                let late = conversation.tail.unanswered_since.map(|since| since.max(assigned));
-                let warning = late.filter(|_| entry.overdue.is_none()).map(|late| late + group.overdue_warning);
-                let overdue = late
-                    .filter(|_| entry.overdue != Some(super::super::Overdue::Overdue))
-                    .map(|late| late + group.reply_within);
-                let unanswered = late.and_then(|late| group.reassign_unanswered.map(|after| late + after));
-                let idle = conversation.tail.last_wrote.max(assigned) + group.close_idle;
-                let gone = conversation.buyer_gone_since.filter(|_| !entry.gone_told);
-                let gone = gone.map(|gone| gone + group.buyer_gone_after);
-                let due = [Some(idle), warning, overdue, unanswered, gone];
-                due.into_iter().flatten().map(|at| self.acts(at)).min()
-            }
-            State::Closed => None,
-        }
-    }
-
-    /// When its buyer has been gone too long, and when it has waited too long.
-    pub(super) fn ends(&self, entry: &Entry) -> [Option<Timestamp>; 2] {
-        let (group, since) = (self.desks[entry.desk].config(entry.group), entry.conversation.waiting_since);
-        let gone = entry.conversation.buyer_gone_since.map(|gone| gone.max(since) + group.abandon_after);
-        [gone, group.max_wait.map(|wait| since + wait)].map(|at| at.map(|at| self.acts(at)))
-    }
-
-    /// When a deadline acts: one that fell due while nobody ran, when the grace of the start is over.
-    pub(super) fn acts(&self, at: Timestamp) -> Timestamp {
-        match self.held {
-            Some((start, until)) if at <= start => until,
-            _ => at,
-        }
     }
 
     /// The row of a group's rotation.

@@ -10,6 +10,9 @@ const FROM_BUYER: u8 = 1;
 const NOTE: u8 = 2;
 const SYSTEM: u8 = 4;
 
+/// Up to so many messages, no room is kept for more: most that wait have one.
+const FEW: usize = 4;
+
 fn kind(sender: &Sender, visibility: Visibility) -> u8 {
     match (sender, visibility) {
         (Sender::Buyer(_), _) => FROM_BUYER,
@@ -27,6 +30,9 @@ impl Domain {
         if let Some(hash) = hash
             && let Err(place) = entry.hashes.binary_search(&hash)
         {
+            if entry.hashes.len() < FEW {
+                entry.hashes.reserve_exact(1);
+            }
             entry.hashes.insert(place, hash);
         }
         let kind = kind(&message.sender, message.visibility);

@@ -233,6 +233,15 @@ impl Domain {
         self.tell_queue_moved(desk, now);
     }
 
+    /// A conversation as its owner was told of it by this command, if nothing has changed since.
+    pub(super) fn last_told(&self, id: ConversationId, run: &Run) -> Option<Arc<View>> {
+        let conversation = &self.conversations.get(&id)?.conversation;
+        run.outgoing.iter().rev().find_map(|outgoing| match &outgoing.notice {
+            Notice::Assigned { view, .. } if view.id == id && view.rev == conversation.rev => Some(Arc::clone(view)),
+            _ => None,
+        })
+    }
+
     /// Owners who lost a conversation are told who has it now, if anybody, and if the seller's people still concern
     /// them: a suspended one may go on reading what it held, one without an authorization may not.
     pub(super) fn tell_unassigned(&self, run: &mut Run) {
@@ -315,7 +324,7 @@ impl Domain {
     /// Places in a desk's queues have changed, or its figures: those who wait and those who look are told, in time.
     pub(super) fn tell_queue_moved(&mut self, desk: usize, now: Timestamp) {
         if self.desks[desk].groups.iter().any(|group| group.moved && !group.queue.is_empty()) {
-            self.deadlines.arm(Due::Sweep(desk), now + super::tick::ONCE);
+            self.arm(Due::Sweep(desk), now + super::tick::ONCE);
         }
         self.tell_desk_changed(desk, now);
     }
@@ -323,7 +332,7 @@ impl Domain {
     /// A desk's figures have changed: those who look at it are told, in time.
     fn tell_desk_changed(&mut self, desk: usize, now: Timestamp) {
         if let Some(at) = self.desks[desk].listeners.due(now) {
-            self.deadlines.arm(Due::Subscribers(desk), at);
+            self.arm(Due::Subscribers(desk), at);
         }
     }
 

@@ -24,7 +24,7 @@ impl Domain {
             self.happen(change, now, run);
         }
         for _ in 0..DUE {
-            let Some(due) = self.deadlines.pop(now) else { return };
+            let Some(due) = self.pop_due(now) else { return };
             match due {
                 Due::Conversation(id) => self.conversation_due(id, now, run),
                 Due::Agent(agent) => self.agent_due(agent, now, run),
@@ -184,7 +184,7 @@ impl Domain {
         }
         self.judge_listeners(desk, now);
         if let Some(until) = self.desks[desk].seller.next_suspension(now) {
-            self.deadlines.arm(Due::Desk(desk), until);
+            self.arm(Due::Desk(desk), until);
         }
     }
 
@@ -218,7 +218,7 @@ impl Domain {
             }
             self.desks[desk].groups[group].moved = again;
             if again {
-                self.deadlines.arm(Due::Sweep(desk), now + ONCE);
+                self.arm(Due::Sweep(desk), now + ONCE);
             }
         }
     }
