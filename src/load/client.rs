@@ -21,6 +21,8 @@ pub(super) struct Common {
     pub(super) target: Target,
     pub(super) recorder: Recorder,
     pub(super) ledger: Ledger,
+    /// The name of the run: part of what a message is called, since agents may still hold what an earlier run has left.
+    pub(super) run: String,
     /// Characters of a message's text.
     pub(super) text: usize,
     /// Messages that a talking buyer keeps unanswered by itself; 0: open loop.
@@ -28,6 +30,13 @@ pub(super) struct Common {
     /// Whether the stages are running.
     pub(super) running: AtomicBool,
     pub(super) numbers: AtomicU64,
+}
+
+impl Common {
+    /// What the sender of a message calls it.
+    pub(super) fn client_id(&self, number: u64) -> String {
+        format!("{}-{number}", self.run)
+    }
 }
 
 /// What has been acknowledged, by conversation: the number in the conversation and that of the run.
@@ -202,8 +211,9 @@ impl Client {
         due: Duration,
     ) -> Result<(), WireError> {
         let text = Stamp { due, number }.text(self.common.text);
+        let client_id = self.common.client_id(number);
         let params = format!(
-            r#"{{"conversation":"{conversation}","client_id":"m{number}","body":{{"type":"text","text":"{text}"}}}}"#
+            r#"{{"conversation":"{conversation}","client_id":"{client_id}","body":{{"type":"text","text":"{text}"}}}}"#
         );
         self.ask("message.send", &params, Asked::Send { conversation, number }, due).await
     }

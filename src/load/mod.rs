@@ -66,7 +66,7 @@ pub struct Plan<'a> {
     pub url: String,
     /// The daemon's process, if it is on this machine.
     pub pid: Option<u32>,
-    /// Part of every buyer's name, so that a run meets no conversation of an earlier one.
+    /// Its name, unlike that of any run before: a part of every buyer's and of every message's.
     pub run: String,
     /// Whether progress is shown.
     pub progress: Show,

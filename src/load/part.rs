@@ -204,8 +204,9 @@ impl Part {
         let number = self.client.common.numbers.fetch_add(1, Ordering::Relaxed);
         self.client.common.recorder.sent.fetch_add(1, Ordering::Relaxed);
         let text = Stamp { due, number }.text(self.client.common.text);
+        let client_id = self.client.common.client_id(number);
         let params = format!(
-            r#"{{"seller":"{seller}","context":{{"order":"{}"}},"message":{{"client_id":"m{number}","body":{{"type":"text","text":"{text}"}}}}}}"#,
+            r#"{{"seller":"{seller}","context":{{"order":"{}"}},"message":{{"client_id":"{client_id}","body":{{"type":"text","text":"{text}"}}}}}}"#,
             &text[..text.find(';').map_or(text.len(), |at| at + 1)]
         );
         self.standing.set(WAITING);

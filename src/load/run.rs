@@ -133,6 +133,7 @@ fn common(plan: &Plan<'_>, scenario: &Scenario) -> Arc<Common> {
         target: Target { address: plan.address, url: plan.url.clone() },
         recorder: Recorder::new(ends.collect()),
         ledger: Ledger::default(),
+        run: plan.run.clone(),
         text: scenario.text,
         closed_loop: scenario.closed_loop,
         running: AtomicBool::new(false),

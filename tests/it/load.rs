@@ -37,6 +37,10 @@ idle = 5
 "#;
 
 async fn run(daemon: &Daemon, scenario: &str, thresholds: &[Threshold]) -> Report {
+    run_called("t", daemon, scenario, thresholds).await
+}
+
+async fn run_called(name: &str, daemon: &Daemon, scenario: &str, thresholds: &[Threshold]) -> Report {
     let scenario = Scenario::parse(scenario).unwrap();
     let now = daemon.clock.now();
     let directory = Directory::from_toml(ROUTING, now).unwrap();
@@ -48,7 +52,7 @@ async fn run(daemon: &Daemon, scenario: &str, thresholds: &[Threshold]) -> Repor
         address: daemon.address,
         url: format!("ws://{}/ws", daemon.address),
         pid: Some(std::process::id()),
-        run: "t".into(),
+        run: name.into(),
         progress: Show::Nothing,
         threads: 2,
         thresholds,
@@ -83,6 +87,20 @@ async fn a_closed_loop_keeps_every_buyer_busy_and_thresholds_are_judged() {
     let again: Report = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
     assert!(load::compare(&report, &again, 0.001).worse.is_empty());
     assert!(load::html(&report).contains("every promise was kept"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn agents_who_still_hold_what_an_earlier_run_has_left_call_nothing_as_they_did_then() {
+    let daemon = Daemon::start().await;
+    let scenario = "name = 'a'\n[people]\nbuyers = 3\ntalking = 3\n[mix]\ntalk = 1\nanswer = 2\n\
+        [[stage]]\nname = 'hold'\nlasts = '400ms'\nrate = 200.0";
+
+    for name in ["one", "two"] {
+        let report = run_called(name, &daemon, scenario, &[]).await;
+
+        assert_eq!(report.violated, Vec::<String>::new(), "{name}");
+        assert!(!report.errors.keys().any(|error| error.contains("client_id_reused")), "{name}: {:?}", report.errors);
+    }
 }
 
 #[tokio::test]
