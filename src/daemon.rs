@@ -230,6 +230,7 @@ pub fn assemble(
     let core = crate::routing::Settings {
         presence_grace: settings.routing.presence_grace,
         conversations_per_buyer: limits.conversations_per_buyer,
+        ..crate::routing::Settings::default()
     };
     metrics.await_faults(policy::Method::ALL.iter().map(|method| method.name()));
     let woken = Arc::clone(&wake);

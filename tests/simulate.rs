@@ -148,6 +148,19 @@ fn all_work_that_comes_is_done() {
     assert!((value(&results, "occupancy") - rate * 60.0 / 4.0).abs() < 0.02);
 }
 
+/// With one step for each that waits and each event it would take an hour.
+#[test]
+fn ten_thousand_who_wait_are_served_in_the_end_each_in_its_turn() {
+    let shop = Shop { agents: 1, group: "queue_limit = 0", ..SHOP };
+    let text = "[run]\narrivals = 20000\n[[stream]]\nid = \"all\"\nseller = \"tea\"\nrate = 600\n\
+                work = { kind = \"fixed\", mean = \"120s\" }";
+
+    let results = tried(&shop.directory(), text).results();
+
+    assert!((value(&results, "served") - 20_000.0).abs() < 0.5);
+    assert!(value(&results, "max_queue_len") > 10_000.0);
+}
+
 #[test]
 fn everybody_who_came_has_one_end() {
     let shop = Shop { group: "queue_limit = 2\nmax_wait = \"40s\"", ..SHOP };

@@ -153,15 +153,17 @@ impl GroupState {
 pub(super) struct Durations {
     last: Vec<Duration>,
     next: usize,
+    sum: Duration,
 }
 
 impl Durations {
     /// One more took so long.
     pub(super) fn add(&mut self, duration: Duration) {
+        self.sum += duration;
         if self.last.len() < DURATIONS {
             self.last.push(duration);
         } else {
-            self.last[self.next] = duration;
+            self.sum -= std::mem::replace(&mut self.last[self.next], duration);
         }
         self.next = (self.next + 1) % DURATIONS;
     }
@@ -169,7 +171,7 @@ impl Durations {
     /// On average.
     pub(super) fn mean(&self) -> Option<Duration> {
         let count = u32::try_from(self.last.len()).ok().filter(|count| *count > 0)?;
-        Some(self.last.iter().sum::<Duration>() / count)
+        Some(self.sum / count)
     }
 }
 

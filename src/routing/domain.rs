@@ -53,11 +53,13 @@ pub struct Settings {
     pub presence_grace: Duration,
     /// How many conversations a buyer may have open at once; 0: no limit.
     pub conversations_per_buyer: u32,
+    /// How many of those who wait a domain tells in a second at most that they have moved up; 0: nobody listens.
+    pub positions_per_second: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { presence_grace: Duration::from_secs(30), conversations_per_buyer: 20 }
+        Self { presence_grace: Duration::from_secs(30), conversations_per_buyer: 20, positions_per_second: 1_000 }
     }
 }
 

@@ -157,7 +157,9 @@ impl<'w> Engine<'w> {
     fn new(world: &'w World, replication: u64, parts: usize) -> Self {
         let recovered = Recovered::default();
         let directory = Arc::clone(&world.directory);
-        let table = Table::new(directory, Settings::default(), recovered, world.start, || {});
+        // Nobody hears how far a queue has moved, and in a long one that is most of what there is to say.
+        let settings = Settings { positions_per_second: 0, ..Settings::default() };
+        let table = Table::new(directory, settings, recovered, world.start, || {});
         let seed = world.traffic.span.seed;
         let purposes = [Purpose::Arrival, Purpose::Work, Purpose::Patience, Purpose::Returning, Purpose::Recent];
         let sources = world.traffic.streams.iter().zip(0..).map(|(stream, at)| Source {

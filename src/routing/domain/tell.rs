@@ -323,7 +323,8 @@ impl Domain {
 
     /// Places in a desk's queues have changed, or its figures: those who wait and those who look are told, in time.
     pub(super) fn tell_queue_moved(&mut self, desk: usize, now: Timestamp) {
-        if self.desks[desk].groups.iter().any(|group| group.moved && !group.queue.is_empty()) {
+        let told = self.settings.positions_per_second > 0;
+        if told && self.desks[desk].groups.iter().any(|group| group.moved && !group.queue.is_empty()) {
             self.arm(Due::Sweep(desk), now + super::tick::ONCE);
         }
         self.tell_desk_changed(desk, now);

@@ -11,8 +11,6 @@ use crate::routing::view::{By, LeftReason, Notice, OfferEnd, Outgoing, Overdue, 
 
 /// How often somebody is told of a changed position, and a desk of its figures, at most.
 pub(super) const ONCE: Duration = Duration::from_secs(1);
-/// How many positions a domain tells at most in one sweep.
-const SWEEP: usize = 1_000;
 /// How many due things one command looks at.
 const DUE: usize = 256;
 
@@ -190,7 +188,10 @@ impl Domain {
 
     /// Tells those who wait where they are by now, front first, each at most once a second.
     fn sweep(&mut self, desk: usize, now: Timestamp, run: &mut Run) {
-        let mut left = SWEEP;
+        let mut left = self.settings.positions_per_second;
+        if left == 0 {
+            return;
+        }
         for group in 0..self.desks[desk].groups.len() {
             if !self.desks[desk].groups[group].moved {
                 continue;
