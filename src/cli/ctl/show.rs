@@ -71,6 +71,8 @@ fn object(members: &Map<String, Value>) -> String {
                 let rows: Vec<_> = ordered(inner).map(|(name, value)| named(name, value)).collect();
                 let _ = write!(tables, "\n{name}\n{}", table(&rows));
             }
+            // What is not so needs no line.
+            Value::Null => {}
             value => lines.push((name, cell(value))),
         }
     }
@@ -178,8 +180,13 @@ pub(super) fn cell(value: &Value) -> String {
         Value::Object(members) if ["kind", "what", "id"].iter().all(|name| members.contains_key(*name)) => {
             format!("{} {} {}", cell(&value["kind"]), cell(&value["what"]), cell(&value["id"]))
         }
+        // A program.
+        Value::Object(members) if members.keys().eq(["name", "version"]) => {
+            format!("{} {}", cell(&value["name"]), cell(&value["version"]))
+        }
         Value::Object(members) => {
-            ordered(members).map(|(name, value)| format!("{name} {}", cell(value))).collect::<Vec<_>>().join(", ")
+            let there = ordered(members).filter(|(_, value)| !value.is_null());
+            there.map(|(name, value)| format!("{name} {}", cell(value))).collect::<Vec<_>>().join(", ")
         }
     }
 }
@@ -217,16 +224,21 @@ mod tests {
             "total": 2,
             "ready": true,
             "reasons": [],
+            "next": null,
+            "journal": {"failure": null, "pending": 0},
             "sessions": {"buyer": 1, "staff": 1},
-            "connections": [{"id": "ann", "queued": 0}, {"id": "mei\u{1b}[2J", "queued": 12}],
+            "connections": [
+                {"id": "ann", "queued": 0, "client": {"name": "shop", "version": "1"}},
+                {"id": "mei\u{1b}[2J", "queued": 12, "client": null},
+            ],
         });
 
         let text = text(&value);
 
         assert_eq!(
             text,
-            "ready     yes\nreasons   -\ntotal     2\nsessions  buyer 1, staff 1\n\nconnections\nID       QUEUED\n\
-             ann           0\nmei\u{fffd}[2J      12\n"
+            "ready     yes\nreasons   -\njournal   pending 0\ntotal     2\nsessions  buyer 1, staff 1\n\nconnections\n\
+             ID       QUEUED  CLIENT\nann           0  shop 1\nmei\u{fffd}[2J      12  -\n"
         );
     }
 
