@@ -283,3 +283,23 @@ fn who_leaves_while_a_reload_without_it_is_undone_is_in_grace() {
     shop.wait(31);
     assert_eq!(shop.agent(id), None);
 }
+
+#[test]
+fn what_closes_before_a_reload_has_settled_is_not_of_a_group_that_is_gone() {
+    let kept = group("all", &["mei"], "wrap_up = \"30s\"");
+    let binding = "[[seller.binding]]\nid = \"b\"\nwhen = { product = \"cup\" }\nto = { group = \"cups\" }\n";
+    let people = [("mei", 1)];
+    let before = kept.clone() + &group("cups", &["mei"], "close_idle = \"10s\"") + binding;
+    let mut shop = shop(&people, &before);
+    shop.online("mei");
+    let id = shop.start_at("tea", "ada", &[("product", "cup")], None);
+    assert_eq!(shop.agent(id), Some("mei"));
+
+    // It would be the other group's in a moment, and is idle by then.
+    shop.now = shop.now + std::time::Duration::from_secs(3_600);
+    shop.reload(&(accounts(&people) + &seller("tea", "lin", &people, &kept)));
+
+    let row = &shop.rows[&id];
+    assert_eq!((row.state, row.group.as_str()), (State::Closed, "all"));
+    assert_eq!(shop.explain("tea", "eve").chosen.state, State::Queued, "the wrap-up is that of its group too");
+}

@@ -310,10 +310,13 @@ impl Domain {
                 self.wrap_up(agent, desk, via.as_ref(), at + wrap_up, at);
             }
         }
+        // Its own may be gone since a reload that has not settled yet.
+        let group = self.group_id(desk, group).clone();
         let Some(entry) = self.conversations.get_mut(&id) else { return };
         let c = &mut entry.conversation;
         c.rev += 1;
         c.state = State::Closed;
+        c.group = group;
         c.closed_at = Some(at);
         c.reason = reason.cloned();
         (c.offer_until, c.recent_until, c.pause_until) = (None, None, None);
