@@ -46,8 +46,14 @@ impl Deadlines {
         }
     }
 
-    /// The next thing that has to be looked at, and when.
-    pub(super) fn first(&self) -> Option<(Timestamp, Due)> {
-        self.0.first().copied()
+    /// Takes out the next thing that has to be looked at by now; where it is kept is not cleared here.
+    pub(super) fn pop(&mut self, now: Timestamp) -> Option<Due> {
+        self.0.first().filter(|(at, _)| *at <= now)?;
+        self.0.pop_first().map(|(_, due)| due)
+    }
+
+    /// When the next thing has to be looked at.
+    pub(super) fn next(&self) -> Option<Timestamp> {
+        self.0.first().map(|(at, _)| *at)
     }
 }

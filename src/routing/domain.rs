@@ -313,7 +313,7 @@ impl Domain {
 
     /// When something comes due.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        if self.work.is_empty() { self.deadlines.first().map(|(at, _)| at) } else { Some(Timestamp::ZERO) }
+        if self.work.is_empty() { self.deadlines.next() } else { Some(Timestamp::ZERO) }
     }
 
     /// Goes on until nothing is left to do, or the limit of steps is reached; says whether something is left.

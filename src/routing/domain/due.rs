@@ -21,8 +21,10 @@ impl Domain {
 
     /// Takes the next thing that has to be looked at by now; it is cleared before it acts.
     pub(super) fn pop_due(&mut self, now: Timestamp) -> Option<Due> {
-        let due = self.deadlines.first().filter(|(at, _)| *at <= now)?.1;
-        self.disarm(due);
+        let due = self.deadlines.pop(now)?;
+        if let Some((_, armed)) = self.armed(due) {
+            *armed = None;
+        }
         Some(due)
     }
 
