@@ -148,7 +148,7 @@ fn all_work_that_comes_is_done() {
     assert!((value(&results, "occupancy") - rate * 60.0 / 4.0).abs() < 0.02);
 }
 
-/// With one step for each that waits and each event it would take an hour.
+/// Where each event costs a step for everybody who waits, this takes minutes.
 #[test]
 fn ten_thousand_who_wait_are_served_in_the_end_each_in_its_turn() {
     let shop = Shop { agents: 1, group: "queue_limit = 0", ..SHOP };

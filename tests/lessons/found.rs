@@ -300,3 +300,33 @@ fn the_end_of_a_pause_shows_the_agents_own_status() {
     });
     assert_eq!(statuses.collect::<Vec<_>>(), [Status::Away]);
 }
+
+#[test]
+fn what_time_has_brought_about_goes_behind_what_stands_in_front_of_it() {
+    let people = [("ann", 1)];
+    let binding =
+        "[[seller.binding]]\nid = \"b\"\nwhen = { product = \"cup\" }\nto = { group = \"all\" }\npriority = 10\n";
+    let text = accounts(&[])
+        + &certified("hao", "2036-12-31")
+        + &certified("ann", "2036-12-31")
+        + "[[sub_account]]\nid = \"ann\"\nkind = \"certified\"\ncapacity = 1\n"
+        + &seller("tea", "lin", &people, &(group("all", &["ann"], "assignment = \"offer\"") + binding))
+        + &seller("phones", "hao", &people, &group("all", &["ann"], "wrap_up = \"10s\""));
+    let mut shop = Shop::new(&text);
+    shop.online("ann");
+    let declined = shop.start_at("tea", "ada", &[], None);
+    shop.decline("ann", declined).unwrap();
+    let held = shop.start_at("phones", "bob", &[], None);
+    shop.wait(2);
+    let oldest = shop.start_at("phones", "eve", &[], None);
+    let urgent = shop.start_at("tea", "zoe", &[("product", "cup")], None);
+    shop.wait(10);
+    shop.close("ann", held).unwrap();
+
+    // The pause of the one and the wrap-up of the other end, and nobody runs until both have.
+    shop.now = shop.now + std::time::Duration::from_secs(60);
+    shop.wait(0);
+
+    assert_eq!(shop.agent(oldest), Some("ann"), "of the two sellers' firsts it waits longest");
+    assert_eq!([declined, urgent].map(|id| shop.state(id)), [State::Queued; 2]);
+}

@@ -178,9 +178,7 @@ impl Domain {
         }
         if let Some(change) = self.end_waiting_for_absent(entry, now) {
             self.work.look.insert(id);
-            if let Some(fresh) = fresh {
-                self.work.fresh.insert(id, fresh);
-            }
+            self.work.fresh.extend(fresh.map(|fresh| (id, fresh)));
             return Some(vec![change]);
         }
         if let Some((reason, cause)) = self.has_waited(entry, now) {
@@ -189,6 +187,18 @@ impl Domain {
         let leaves = fresh.as_ref().is_some_and(|fresh| fresh.leave.is_some());
         let entering = fresh.as_ref().map(|fresh| fresh.cause);
         let pick = if leaves { None } else { self.select(entry, entering, now) };
+        if let Some(before) = pick.as_ref().and_then(|pick| self.comes_before(entry, pick.agent, now))
+            && self.work.look.insert(before)
+        {
+            self.work.fresh.extend(fresh.map(|fresh| (id, fresh)));
+            if self.work.pass.is_empty() {
+                self.work.look.insert(id);
+            } else {
+                self.work.pass.push_front(id);
+                self.work.pass.push_front(before);
+            }
+            return Some(Vec::new());
+        }
         if let Some(pick) = pick {
             let fresh = fresh.unwrap_or_else(|| Fresh::new(self.usual_cause(id)));
             let decision = self.trace(entry, &fresh, Some(&pick), false, now);

@@ -98,6 +98,22 @@ impl Domain {
         heads.0.iter().map(|(_, (_, _, id))| self.seller_key(&self.conversations[id])).min()
     }
 
+    /// What of the same seller an agent could have and stands before this. It may not be among what is looked at: that
+    /// has the agent's first over all sellers alone.
+    pub(super) fn comes_before(&self, entry: &Entry, agent: usize, now: Timestamp) -> Option<ConversationId> {
+        let (at, id) = (entry.desk, entry.conversation.id);
+        let is_own = |group: usize, first: &Key| group == entry.group && first.2 == id;
+        let mut queues = self.desks[at].groups.iter().enumerate();
+        if queues.all(|(group, state)| state.queue.first().is_none_or(|first| is_own(group, first))) {
+            return None;
+        }
+        let first = self.first_at(agent, at, now)?;
+        let other = &self.conversations[&first.1];
+        let key = |entry: &Entry| desk::key(self.desks[at].config(entry.group), &entry.conversation);
+        let before = if other.group == entry.group { key(other) < key(entry) } else { first < self.seller_key(entry) };
+        before.then_some(first.1)
+    }
+
     /// The first of one queue.
     fn first_of(
         &self,
