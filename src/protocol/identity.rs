@@ -29,17 +29,17 @@ pub struct Membership {
     pub scopes: Vec<&'static str>,
     pub groups: Vec<String>,
     pub in_force: bool,
-    /// By name, to whom it may hand conversations on; absent where it may not. Who of them is free `conversation.targets` tells.
+    /// By name, the groups that it may hand conversations on to; absent where it may not. Which people there are, and who of
+    /// them is free, `conversation.targets` tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer_to: Option<Targets>,
 }
 
-/// The groups and the people of a seller.
+/// The groups of a seller.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the protocol's own names")]
 pub struct Targets {
     pub groups: Vec<TargetGroup>,
-    pub sub_accounts: Vec<TargetAgent>,
 }
 
 /// A group that may be given conversations.
@@ -47,13 +47,5 @@ pub struct Targets {
 #[expect(missing_docs, reason = "the protocol's own names")]
 pub struct TargetGroup {
     pub group: String,
-    pub name: String,
-}
-
-/// An agent that may be given conversations.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-#[expect(missing_docs, reason = "the protocol's own names")]
-pub struct TargetAgent {
-    pub sub_account: String,
     pub name: String,
 }

@@ -23,7 +23,7 @@ pub use config::{InForce, Reloaded, config_status, diagnostics_json, refused, st
 pub use envelope::{Faulty, Incoming, Request, parse};
 pub use error::{Kind, RpcError, Undone};
 pub use event::{config_changed, draining, event, expiring};
-pub use identity::{Identity, Membership, TargetAgent, TargetGroup, Targets};
+pub use identity::{Identity, Membership, TargetGroup, Targets};
 pub use method::{Call, ListCall, Open, Range, StartCall, Supposed, WhereTo, parse_call};
 pub use object::{Decision, ServerLimits};
 pub use openrpc::document;

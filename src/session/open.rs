@@ -11,8 +11,8 @@ use super::wire::Wire;
 use super::{Opened, Session, measure};
 use crate::auth::Identity;
 use crate::delivery::{Client, Peer, ReplyTo};
-use crate::directory::{Directory, Group, Seller};
-use crate::model::{AccountId, BuyerKey, Caller, Timestamp};
+use crate::directory::{Group, Seller};
+use crate::model::{BuyerKey, Caller};
 use crate::policy::{Method, Scope};
 use crate::protocol::{self, Call, Class, Faulty, Incoming, Open, Request, RpcError};
 use crate::routing::Profile;
@@ -246,7 +246,7 @@ impl Session {
                         scopes: scopes.iter().map(Scope::name).collect(),
                         groups: seller.groups.iter().filter(member).map(|group| group.id.to_string()).collect(),
                         in_force: authorization.in_force(now),
-                        transfer_to: hands_on.then(|| targets(&directory, seller, now)),
+                        transfer_to: hands_on.then(|| targets(seller)),
                     })
                 });
                 let id = account.as_str();
@@ -267,20 +267,10 @@ fn limited(wait: Duration) -> RpcError {
     RpcError::rate_limited(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// The groups of a seller, and everybody it may give a conversation.
-fn targets(directory: &Directory, seller: &Seller, now: Timestamp) -> protocol::Targets {
+/// The groups of a seller.
+fn targets(seller: &Seller) -> protocol::Targets {
     let group = |group: &Group| protocol::TargetGroup { group: group.id.to_string(), name: group.name.to_string() };
-    let agent = |account: &AccountId| protocol::TargetAgent {
-        sub_account: account.to_string(),
-        name: directory.name_of(account).map_or_else(|| account.to_string(), ToString::to_string),
-    };
-    let receiving = seller.agents.iter().filter(|(_, given)| given.scopes_at(now).has(Scope::Receive));
-    let mut accounts: Vec<_> = receiving.map(|(account, _)| account).collect();
-    accounts.sort();
-    protocol::Targets {
-        groups: seller.groups.iter().map(group).collect(),
-        sub_accounts: accounts.into_iter().map(agent).collect(),
-    }
+    protocol::Targets { groups: seller.groups.iter().map(group).collect() }
 }
 
 /// A buyer as its token describes it; whoever else calls has none.

@@ -73,6 +73,20 @@ async fn a_session_opens_once_and_says_everything_that_a_client_needs() {
 }
 
 #[tokio::test]
+async fn the_reply_to_an_agent_is_as_long_among_many_colleagues_as_among_few() {
+    let reply = async |colleagues: usize| {
+        let daemon = Daemon::with(&shop_with(colleagues), |_| {}).await;
+        let opened = daemon.staff("mei", "online").await.opened;
+        assert_eq!(opened["identity"]["sellers"][0]["transfer_to"], json!({"groups": [{"group": "g", "name": "g"}]}));
+        opened["identity"].to_string()
+    };
+
+    let (few, many) = (reply(1).await, reply(500).await);
+
+    assert_eq!(few, many);
+}
+
+#[tokio::test]
 async fn a_refused_open_leaves_the_connection_open() {
     let daemon = Daemon::start().await;
     let mut peer = Peer::connect(&daemon).await;
@@ -224,4 +238,34 @@ fn signed(kid: &str, claims: &serde_json::Value) -> String {
     header.kid = Some(kid.to_owned());
     let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
     jsonwebtoken::encode(&header, claims, &key).unwrap()
+}
+
+/// A shop where so many serve, one of them mei.
+fn shop_with(people: usize) -> String {
+    let named = |number: usize| if number == 0 { "mei".to_owned() } else { format!("clerk{number}") };
+    let members: Vec<_> = (0..people).map(named).collect();
+    let each = members.iter().map(|id| {
+        format!(
+            "[[sub_account]]\nid = \"{id}\"\nname = \"{id}\"\nkind = \"staff\"\ncapacity = 2\n\
+             [[seller.authorization]]\nsub_account = \"{id}\"\nrole = \"agent\"\n"
+        )
+    });
+    let shop = r#"
+[[account]]
+id = "lin"
+platform = "douyin"
+kind = "certified_enterprise"
+status = "normal"
+certified_until = 2099-12-31
+[[seller]]
+id = "tea"
+name = "Tea"
+account = "lin"
+status = "open"
+shop = "s"
+licence_name = "Tea"
+default_group = "g"
+"#;
+    let each: String = each.collect();
+    format!("{shop}{each}[[seller.group]]\nid = \"g\"\nname = \"g\"\nmembers = {members:?}\n")
 }

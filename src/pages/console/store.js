@@ -25,6 +25,7 @@ export class Store {
     this.thresholds = new Map();
     this.wentOver = new Map();
     this.paused = new Map();
+    this.people = new Map();
     this.kept = kept;
     this.textMax = TEXT_MAX;
   }
@@ -172,6 +173,13 @@ export class Store {
     this.thresholds.set(group, known);
   }
 
+  /** Learns how people of a seller are called, from who may be handed a conversation. */
+  meet(sellerId, people) {
+    const known = this.people.get(sellerId) ?? new Map();
+    for (const { sub_account, name } of people) known.set(sub_account, name);
+    this.people.set(sellerId, known);
+  }
+
   groupName(sellerId, groupId) {
     if (!groupId) return "";
     const known = this.desks.get(sellerId)?.view?.groups ?? this.seller(sellerId)?.transfer_to?.groups;
@@ -180,8 +188,8 @@ export class Store {
 
   agentName(sellerId, id) {
     if (id === this.me) return this.identity.name ?? id;
-    const known = this.desks.get(sellerId)?.view?.agents ?? this.seller(sellerId)?.transfer_to?.sub_accounts;
-    return known?.find((one) => one.sub_account === id)?.name ?? id;
+    const known = this.desks.get(sellerId)?.view?.agents ?? [];
+    return known.find((one) => one.sub_account === id)?.name ?? this.people.get(sellerId)?.get(id) ?? id;
   }
 }
 

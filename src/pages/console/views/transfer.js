@@ -82,7 +82,7 @@ function targetPicker(app, record, { groups }) {
     const fits = ({ name, key }) => name.toLowerCase().includes(query) || key.toLowerCase().includes(query);
     const found = targets(store, record, groups, answer).filter(fits).sort(byRank);
     keyed(list, found, (target) => target.key, createTarget, updateTarget);
-    show(none, found.length === 0);
+    show(none, answer !== null && found.length === 0);
   };
   search.addEventListener("input", draw);
   search.addEventListener("keydown", (event) => {
@@ -93,6 +93,7 @@ function targetPicker(app, record, { groups }) {
   const ask = async () => {
     try {
       answer = await session.call("conversation.targets", { conversation: record.id });
+      store.meet(record.conversation.seller, answer.sub_accounts);
       draw();
     } catch {
       // Who is free stays as it was last heard; the transfer itself says what cannot be.
@@ -119,13 +120,14 @@ function targetPicker(app, record, { groups }) {
 }
 
 /**
- * The groups and people of the seller. Until the server has said who is free (`answer`) only their names stand there;
+ * The groups and people of the seller. Until the server has said who they are and who is free (`answer`) only the groups'
+ * names stand there;
  * how much somebody holds and how many wait, only where the desk may be seen.
  */
 function targets(store, record, groups, answer) {
   const { seller, agent: owner } = record.conversation;
   const view = store.desks.get(seller)?.view;
-  const known = answer ?? store.seller(seller)?.transfer_to ?? { groups: [], sub_accounts: [] };
+  const known = answer ?? { groups: store.seller(seller)?.transfer_to?.groups ?? [], sub_accounts: [] };
   const others = known.sub_accounts.filter((agent) => agent.sub_account !== owner?.id);
   const people = others.map(({ sub_account, name, status, free }) => ({
     key: `a:${sub_account}`,
@@ -133,10 +135,10 @@ function targets(store, record, groups, answer) {
     id: sub_account,
     name,
     status,
-    detail: answer ? agentDetail(view, sub_account, status, free) : "",
-    rank: !answer || free ? 1 : { online: 2, away: 3, offline: 4 }[status],
+    detail: agentDetail(view, sub_account, status, free),
+    rank: free ? 1 : { online: 2, away: 3, offline: 4 }[status],
     held: onDesk(view, sub_account)?.held ?? 0,
-    free: !answer || free,
+    free,
   }));
   if (!groups) return people;
 
