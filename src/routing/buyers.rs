@@ -1,81 +1,105 @@
-//! The open conversations of each buyer in a domain: at most one with each seller.
+//! The open conversations of each buyer. A buyer is kept as the profile that one of its conversations has anyhow.
 
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use super::view::Profile;
 use crate::model::{BuyerKey, ConversationId, Map};
 
-/// A buyer's open conversation, and the desk of its seller.
-type Open = (usize, ConversationId);
-
-/// Nearly every buyer has one.
+/// A buyer, as a key: whoever has the key of this profile.
 #[derive(Clone, Debug)]
-enum Has {
-    One(Open),
-    More(Vec<Open>),
-}
+pub(super) struct Buyer(Arc<Profile>);
 
-/// Who has which.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Buyers(Map<BuyerKey, Has>);
-
-impl Buyers {
-    /// A buyer has this one at a desk, and no other there.
-    pub(super) fn insert(&mut self, buyer: &BuyerKey, desk: usize, conversation: ConversationId) {
-        match self.0.get_mut(buyer) {
-            None => {
-                self.0.insert(buyer.clone(), Has::One((desk, conversation)));
-            }
-            Some(Has::One(open)) if open.0 == desk => open.1 = conversation,
-            Some(has) => {
-                let mut all = has.all().to_vec();
-                all.retain(|(at, _)| *at != desk);
-                all.push((desk, conversation));
-                *has = Has::More(all);
-            }
-        }
-    }
-
-    /// A buyer has none at a desk any more.
-    pub(super) fn remove(&mut self, buyer: &BuyerKey, desk: usize) {
-        let Some(has) = self.0.get_mut(buyer) else { return };
-        if let Has::More(all) = has {
-            all.retain(|(at, _)| *at != desk);
-        }
-        match has.all() {
-            [] => self.0.remove(buyer),
-            [(at, _)] if *at == desk => self.0.remove(buyer),
-            [one] => {
-                *has = Has::One(*one);
-                None
-            }
-            _ => None,
-        };
-    }
-
-    /// A buyer's open conversation at a desk.
-    pub(super) fn at(&self, buyer: &BuyerKey, desk: usize) -> Option<ConversationId> {
-        self.0.get(buyer)?.all().iter().find(|(at, _)| *at == desk).map(|(_, conversation)| *conversation)
-    }
-
-    /// All open conversations of a buyer, by id.
-    pub(super) fn of(&self, buyer: &BuyerKey) -> Vec<ConversationId> {
-        let all = self.0.get(buyer).map_or(&[][..], Has::all);
-        let mut all: Vec<_> = all.iter().map(|(_, conversation)| *conversation).collect();
-        all.sort_unstable();
-        all
+impl Buyer {
+    /// The buyer with this profile.
+    pub(super) fn of(profile: &Arc<Profile>) -> Self {
+        Self(Arc::clone(profile))
     }
 }
 
-impl Has {
-    fn all(&self) -> &[Open] {
+impl Borrow<BuyerKey> for Buyer {
+    fn borrow(&self) -> &BuyerKey {
+        &self.0.key
+    }
+}
+
+impl PartialEq for Buyer {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key == other.0.key
+    }
+}
+
+impl Eq for Buyer {}
+
+impl Hash for Buyer {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.key.hash(state);
+    }
+}
+
+/// The conversations that a buyer has open, in no order. Nearly every buyer has one.
+#[derive(Clone, Debug)]
+pub(super) enum Open {
+    One(ConversationId),
+    More(Vec<ConversationId>),
+}
+
+impl Open {
+    /// All of them.
+    pub(super) fn all(&self) -> &[ConversationId] {
         match self {
             Self::One(open) => std::slice::from_ref(open),
             Self::More(all) => all,
         }
     }
+
+    /// One more.
+    pub(super) fn add(&mut self, conversation: ConversationId) {
+        let mut all = self.all().to_vec();
+        all.push(conversation);
+        *self = Self::More(all);
+    }
+
+    /// One less; says whether none is left.
+    pub(super) fn remove(&mut self, conversation: ConversationId) -> bool {
+        let left: Vec<_> = self.all().iter().copied().filter(|open| *open != conversation).collect();
+        match left[..] {
+            [] => return true,
+            [one] => *self = Self::One(one),
+            _ => *self = Self::More(left),
+        }
+        false
+    }
+}
+
+/// Who has which.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Buyers(Map<Buyer, Open>);
+
+impl Buyers {
+    /// A buyer has this one too.
+    pub(super) fn insert(&mut self, profile: &Arc<Profile>, conversation: ConversationId) {
+        let open = self.0.entry(Buyer::of(profile));
+        open.and_modify(|open| open.add(conversation)).or_insert(Open::One(conversation));
+    }
+
+    /// A buyer has this one no longer.
+    pub(super) fn remove(&mut self, buyer: &BuyerKey, conversation: ConversationId) {
+        if self.0.get_mut(buyer).is_some_and(|open| open.remove(conversation)) {
+            self.0.remove(buyer);
+        }
+    }
+
+    /// The open conversations of a buyer, in no order.
+    pub(super) fn of(&self, buyer: &BuyerKey) -> &[ConversationId] {
+        self.0.get(buyer).map_or(&[], Open::all)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
 
     use proptest::prelude::*;
 
@@ -85,32 +109,31 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn what_a_buyer_has_agrees_with_a_plain_map(
-            steps in prop::collection::vec((any::<bool>(), 0_u8..3, 0_usize..4, 0_u128..50), 0..40),
+        fn what_a_buyer_has_agrees_with_a_plain_set(
+            steps in prop::collection::vec((any::<bool>(), 0_u8..3, 0_u128..6), 0..40),
         ) {
             let mut buyers = Buyers::default();
-            let mut plain: BTreeMap<(u8, usize), ConversationId> = BTreeMap::new();
-            let key = |who: u8| BuyerKey { within: None, sub: format!("b{who}").into() };
+            let mut plain: BTreeSet<(u8, ConversationId)> = BTreeSet::new();
+            let profile = |who: u8| {
+                let key = BuyerKey { within: None, sub: format!("b{who}").into() };
+                Arc::new(Profile { key, name: None, attributes: Vec::new() })
+            };
 
-            for (put, who, desk, id) in steps {
-                if put {
-                    buyers.insert(&key(who), desk, ConversationId(id));
-                    plain.insert((who, desk), ConversationId(id));
-                } else {
-                    buyers.remove(&key(who), desk);
-                    plain.remove(&(who, desk));
+            for (put, who, id) in steps {
+                let id = ConversationId(id);
+                if !put {
+                    buyers.remove(&profile(who).key, id);
+                    plain.remove(&(who, id));
+                } else if plain.insert((who, id)) {
+                    buyers.insert(&profile(who), id);
                 }
 
                 for who in 0..3 {
-                    let mut expected: Vec<_> =
-                        plain.iter().filter(|((buyer, _), _)| *buyer == who).map(|(_, id)| *id).collect();
-                    expected.sort_unstable();
-                    prop_assert_eq!(buyers.of(&key(who)), expected);
-                    for desk in 0..4 {
-                        prop_assert_eq!(buyers.at(&key(who), desk), plain.get(&(who, desk)).copied());
-                    }
+                    let has: BTreeSet<_> = buyers.of(&profile(who).key).iter().map(|id| (who, *id)).collect();
+                    let expected: BTreeSet<_> = plain.iter().filter(|(buyer, _)| *buyer == who).copied().collect();
+                    prop_assert_eq!(has, expected);
                 }
-                let buyers_left = (0..3).filter(|who| plain.keys().any(|(buyer, _)| buyer == who)).count();
+                let buyers_left = (0..3).filter(|who| plain.iter().any(|(buyer, _)| buyer == who)).count();
                 prop_assert_eq!(buyers.0.len(), buyers_left);
             }
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use parking_lot::{Mutex, RwLock};
 
+use super::buyers::{Buyer, Open};
 use super::domain::{Acted, Actor, Domain, Sessions, Settings};
 use super::event::{AgentRow, Batch, Event, GroupRow, Row};
 use super::{Command, Conversation, Outcome, Refusal, Said, Tally, View};
@@ -30,7 +31,7 @@ pub struct Recovered {
 pub struct Table {
     pub(super) layout: RwLock<Layout>,
     conversations: DashMap<ConversationId, DomainId, KeyHasher>,
-    buyers: DashMap<BuyerKey, Vec<ConversationId>, KeyHasher>,
+    buyers: DashMap<Buyer, Open, KeyHasher>,
     timers: Mutex<BTreeSet<(Timestamp, DomainId)>>,
     wake: Box<dyn Fn() + Send + Sync>,
     pub(super) settings: Settings,
@@ -117,7 +118,7 @@ impl Table {
 
     /// The open conversations of a buyer, over all sellers.
     pub fn conversations_of_buyer(&self, buyer: &BuyerKey) -> Vec<ConversationId> {
-        self.buyers.get(buyer).map(|open| open.clone()).unwrap_or_default()
+        self.buyers.get(buyer).map(|open| open.all().to_vec()).unwrap_or_default()
     }
 
     /// The domains in which a buyer has open conversations, each once, in order.
@@ -316,10 +317,7 @@ impl Table {
             _ => None,
         });
         let Some(key) = closed else { return };
-        self.buyers.remove_if_mut(key, |_, open| {
-            open.retain(|open| *open != id);
-            open.is_empty()
-        });
+        self.buyers.remove_if_mut(key, |_, open| open.remove(id));
     }
 
     /// An open conversation is in this domain now.
@@ -329,11 +327,9 @@ impl Table {
         }
     }
 
-    /// Nearly every buyer has one conversation: no room is kept for more.
     fn remember_buyer(&self, conversation: &Conversation) {
-        let mut open = self.buyers.entry(conversation.profile.key.clone()).or_default();
-        open.reserve_exact(1);
-        open.push(conversation.id);
+        let open = self.buyers.entry(Buyer::of(&conversation.profile));
+        open.and_modify(|open| open.add(conversation.id)).or_insert(Open::One(conversation.id));
     }
 
     /// Forgets every open conversation.

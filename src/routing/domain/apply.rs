@@ -157,7 +157,7 @@ impl Domain {
         let Some(desk) = self.desk_at.get(&conversation.seller).copied() else { return };
         let group = self.group_of(desk, &conversation.group).unwrap_or(self.desks[desk].default_group);
         let id = conversation.id;
-        self.buyers.insert(&conversation.profile.key, desk, id);
+        self.buyers.insert(&conversation.profile, id);
         self.conversations.insert(id, Box::new(Entry::new(conversation.clone(), desk, group, reopened)));
         self.mark_due(id, conversation.waiting_since);
         self.link(id);
@@ -426,7 +426,13 @@ impl Domain {
 
     /// The open conversation of a buyer with a seller.
     pub(in crate::routing) fn open_of(&self, buyer: &BuyerKey, seller: &SellerId) -> Option<ConversationId> {
-        self.buyers.at(buyer, self.desk_at.get(seller).copied()?)
+        self.open_at(buyer, self.desk_at.get(seller).copied()?)
+    }
+
+    /// The open conversation of a buyer at a desk.
+    pub(super) fn open_at(&self, buyer: &BuyerKey, desk: usize) -> Option<ConversationId> {
+        let is_there = |id: &ConversationId| self.conversations.get(id).is_some_and(|entry| entry.desk == desk);
+        self.buyers.of(buyer).iter().copied().find(is_there)
     }
 }
 
@@ -440,7 +446,7 @@ impl Domain {
     pub(super) fn forget(&mut self, id: ConversationId, run: &mut Run) {
         self.disarm(crate::routing::deadline::Due::Conversation(id));
         if let Some(entry) = self.conversations.remove(&id) {
-            self.buyers.remove(&entry.conversation.profile.key, entry.desk);
+            self.buyers.remove(&entry.conversation.profile.key, id);
             run.closed.push(entry.conversation);
         }
     }

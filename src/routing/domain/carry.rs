@@ -279,7 +279,7 @@ impl Domain {
         entry.group = group_at;
         entry.due = 0;
         entry.armed = None;
-        self.buyers.insert(&entry.conversation.profile.key, desk, id);
+        self.buyers.insert(&entry.conversation.profile, id);
         self.conversations.insert(id, Box::new(entry));
         self.mark_due(id, now);
         self.link(id);

@@ -213,7 +213,8 @@ impl Domain {
         run: &mut Run,
     ) -> Result<Answer, Refusal> {
         let Some(Caller::Buyer { key, .. }) = actor.caller else { return Err(Refusal::NotFound) };
-        let open = self.buyers.of(key);
+        let mut open = self.buyers.of(key).to_vec();
+        open.sort_unstable();
         let conversations: Vec<_> =
             open.iter().filter_map(|id| self.conversations.get(id)).map(|entry| self.view(entry, now)).collect();
         for id in open {

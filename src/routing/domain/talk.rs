@@ -14,7 +14,7 @@ use crate::routing::{Conversation, Earlier, NewMessage, Refusal, Reopen, Start};
 impl Domain {
     pub(super) fn begin(&mut self, start: &Start, now: Timestamp, run: &mut Run) -> Result<Answer, Refusal> {
         let desk = self.desk_at.get(&start.seller).copied().ok_or(Refusal::NotFound)?;
-        if let Some(id) = self.buyers.at(&start.profile.key, desk) {
+        if let Some(id) = self.open_at(&start.profile.key, desk) {
             if let Some(message) = &start.message {
                 self.is_new(id, &Sender::Buyer(start.profile.key.clone()), &message.client_id)?;
             }
@@ -159,7 +159,7 @@ impl Domain {
             return self.send(actor, Basis::Buyer, closed.id, message, Earlier::Asked(None), now, run);
         }
         let desk = self.desk_at.get(&closed.seller).copied().ok_or(Refusal::Closed { open: None })?;
-        if let Some(open) = self.buyers.at(&closed.profile.key, desk) {
+        if let Some(open) = self.open_at(&closed.profile.key, desk) {
             return Err(Refusal::Closed { open: Some(open) });
         }
         let group = self.group_of(desk, &closed.group).unwrap_or(self.desks[desk].default_group);
