@@ -25,14 +25,17 @@ impl Dispatch {
         let (seller, entry) = match call.to {
             WhereTo::Seller(id) => {
                 let seller = directory.sellers.get(&id).ok_or(Refusal::NotFound)?;
-                (id, seller.shop.clone())
+                (seller.id.clone(), seller.shop.clone())
             }
             WhereTo::Shop(shop) => {
-                let seller = directory.entries.get(&shop).ok_or(Refusal::NotFound)?;
-                let is_shop = directory.sellers.get(seller).is_some_and(|seller| seller.shop == shop);
-                (is_shop.then(|| seller.clone()).ok_or(Refusal::NotFound)?, shop)
+                let (shop, seller) = directory.entries.get_key_value(&shop).ok_or(Refusal::NotFound)?;
+                let is_shop = directory.sellers.get(seller).is_some_and(|seller| seller.shop == *shop);
+                is_shop.then(|| (seller.clone(), shop.clone())).ok_or(Refusal::NotFound)?
             }
-            WhereTo::Entry(entry) => (directory.entries.get(&entry).ok_or(Refusal::NotFound)?.clone(), entry),
+            WhereTo::Entry(entry) => {
+                let (entry, seller) = directory.entries.get_key_value(&entry).ok_or(Refusal::NotFound)?;
+                (seller.clone(), entry.clone())
+            }
         };
         if !peer.speaks_for(&seller) {
             return Err(Refusal::NotFound.into());

@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use fenliu::directory::{Directory, DomainId};
 use fenliu::model::{
-    AccountId, Body, BuyerKey, Caller, ConversationId, EntryId, SellerId, SessionId, State, Status, Timestamp,
-    Visibility,
+    AccountId, Body, BuyerKey, Caller, ConversationId, SellerId, SessionId, State, Status, Timestamp, Visibility,
 };
 use fenliu::routing::{
     Acted, Actor, Command, NewMessage, Notice, Outcome, Past, Profile, Recovered, Settings, Start, Table, View,
@@ -75,7 +74,7 @@ impl Core {
         let text = "is this tea in stock?";
         let start = Start {
             conversation: ConversationId(id),
-            entry: EntryId::from(format!("shop-{seller}")),
+            entry: self.table.directory().sellers[&seller].shop.clone(),
             profile: Arc::new(Profile { key: key.clone(), name: Some("Lin".into()), attributes: Vec::new() }),
             context: Arc::from([("source".into(), "here".into())]),
             message: Some(NewMessage {
