@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fenliu::model::{BuyerKey, ConversationId, State, Timestamp};
-use fenliu::routing::{Conversation, Profile, Tail};
+use fenliu::routing::{Conversation, Profile, Rare, Tail};
 
 /// One that `mei` of `tea` holds.
 pub fn conversation(id: u128) -> Conversation {
@@ -20,17 +20,12 @@ pub fn conversation(id: u128) -> Conversation {
         group: "presale".into(),
         via: None,
         agent: Some("mei".into()),
-        offer_until: None,
-        bound: None,
         recent: None,
-        recent_until: None,
         priority: 0,
         queued_at: at,
         waiting_since: at,
         counted: true,
-        pause_until: None,
         buyer_gone_since: None,
-        excluded: Vec::new(),
         asked: Vec::new(),
         held: vec!["mei".into()],
         started_at: at,
@@ -39,9 +34,7 @@ pub fn conversation(id: u128) -> Conversation {
         first_reply_at: None,
         closed_at: None,
         left: None,
-        reason: None,
-        rating: None,
-        note: None,
+        rare: Rare::default(),
         tail: Tail::default(),
     }
 }

@@ -10,7 +10,7 @@ use crate::model::{
 };
 use crate::routing::{
     AgentRow, Batch, Bindings, Bound, Candidate, Cause, Chosen, Conversation, Decision, Event, Exclusion, GroupRow,
-    LeftReason, Message, Profile, Rating, Row, Step, Tail, WhyNot,
+    LeftReason, Message, Profile, RareParts, Rating, Row, Step, Tail, WhyNot,
 };
 
 /// A store under test: its writer, its reads, and how it is opened again.
@@ -62,6 +62,16 @@ pub(crate) fn buyer(sub: &str) -> BuyerKey {
 pub(crate) fn conversation(id: u128, who: &str) -> Conversation {
     let at = Timestamp::from_micros(i64::try_from(id).unwrap());
     let attributes = vec![("level".into(), vec!["gold".into(), "old".into()])];
+    let rare = RareParts {
+        offer_until: Some(at),
+        bound: Some(Bound { agent: "mei".into(), waits: true }),
+        recent_until: Some(at),
+        pause_until: Some(at),
+        excluded: vec![("bo".into(), Exclusion::TimedOut), ("li".into(), Exclusion::Transferred)],
+        reason: Some("why".into()),
+        rating: Some(Rating { score: 5, comment: Some("好".into()) }),
+        note: Some("handle with care".into()),
+    };
     Conversation {
         id: ConversationId(id),
         rev: 3,
@@ -73,17 +83,12 @@ pub(crate) fn conversation(id: u128, who: &str) -> Conversation {
         group: GroupId::from("presale"),
         via: Some("presale".into()),
         agent: Some("mei".into()),
-        offer_until: Some(at),
-        bound: Some(Bound { agent: "mei".into(), waits: true }),
         recent: Some(("bo".into(), at)),
-        recent_until: Some(at),
         priority: 7,
         queued_at: at,
         waiting_since: at,
         counted: true,
-        pause_until: Some(at),
         buyer_gone_since: Some(at),
-        excluded: vec![("bo".into(), Exclusion::TimedOut), ("li".into(), Exclusion::Transferred)],
         asked: vec!["bo".into()],
         held: vec!["li".into(), "mei".into()],
         started_at: at,
@@ -92,9 +97,7 @@ pub(crate) fn conversation(id: u128, who: &str) -> Conversation {
         first_reply_at: None,
         closed_at: None,
         left: Some(LeftReason::Timeout),
-        reason: Some("why".into()),
-        rating: Some(Rating { score: 5, comment: Some("好".into()) }),
-        note: Some("handle with care".into()),
+        rare: rare.into(),
         tail: Tail { last_seq: 2, unread_by_staff: 1, unanswered_since: Some(at), ..Tail::default() },
     }
 }

@@ -1,5 +1,6 @@
 //! A conversation: what is kept of it while it is open, and what its store row says.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::command::{Context, Start};
@@ -51,6 +52,69 @@ pub struct Tail {
     pub unread_by_staff: u32,
 }
 
+/// What few conversations have at a time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RareParts {
+    /// Until when the offer stands.
+    pub offer_until: Option<Timestamp>,
+    /// Who a binding wants for it.
+    pub bound: Option<Bound>,
+    /// Until when only the recent agent may take it.
+    pub recent_until: Option<Timestamp>,
+    /// Until when nobody is asked, after everybody has declined.
+    pub pause_until: Option<Timestamp>,
+    /// Who is not given it again, and why.
+    pub excluded: Vec<(AccountId, Exclusion)>,
+    /// The word with which it was closed.
+    pub reason: Option<Arc<str>>,
+    /// What the buyer said of it.
+    pub rating: Option<Rating>,
+    /// What was said with a transfer, until somebody has it.
+    pub note: Option<Arc<str>>,
+}
+
+/// What few conversations have at a time, where there is any of it: of most that are open nothing but this is kept.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rare(Option<Box<RareParts>>);
+
+impl Rare {
+    /// Changes it. What is empty takes no room, so that most changes ask for none.
+    pub fn change(&mut self, change: impl FnOnce(&mut RareParts)) {
+        if let Some(parts) = &mut self.0 {
+            change(parts);
+            self.0.take_if(|parts| **parts == RareParts::default());
+        } else {
+            let mut parts = RareParts::default();
+            change(&mut parts);
+            *self = parts.into();
+        }
+    }
+}
+
+impl From<RareParts> for Rare {
+    fn from(parts: RareParts) -> Self {
+        Self((parts != RareParts::default()).then(|| Box::new(parts)))
+    }
+}
+
+impl Deref for Rare {
+    type Target = RareParts;
+
+    fn deref(&self) -> &RareParts {
+        static NOTHING: RareParts = RareParts {
+            offer_until: None,
+            bound: None,
+            recent_until: None,
+            pause_until: None,
+            excluded: Vec::new(),
+            reason: None,
+            rating: None,
+            note: None,
+        };
+        self.0.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
 /// A conversation. Everything here survives a restart.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conversation {
@@ -74,14 +138,8 @@ pub struct Conversation {
     pub via: Option<GroupId>,
     /// Who owns it (active), or is asked (offered).
     pub agent: Option<AccountId>,
-    /// Until when the offer stands.
-    pub offer_until: Option<Timestamp>,
-    /// Who a binding wants for it.
-    pub bound: Option<Bound>,
     /// Who last held a conversation of this buyer with this seller, and when: preferred while the group says so.
     pub recent: Option<(AccountId, Timestamp)>,
-    /// Until when only the recent agent may take it.
-    pub recent_until: Option<Timestamp>,
     /// What it is worth in the queue.
     pub priority: u32,
     /// When it first waited: gives the order.
@@ -90,12 +148,8 @@ pub struct Conversation {
     pub waiting_since: Timestamp,
     /// Whether `queue_limit` counts it: it has not come back to the queue.
     pub counted: bool,
-    /// Until when nobody is asked, after everybody has declined.
-    pub pause_until: Option<Timestamp>,
     /// Since when the buyer is away with no session.
     pub buyer_gone_since: Option<Timestamp>,
-    /// Who is not given it again, and why.
-    pub excluded: Vec<(AccountId, Exclusion)>,
     /// Everybody who was ever asked.
     pub asked: Vec<AccountId>,
     /// Everybody who ever held it, the last one last.
@@ -112,12 +166,8 @@ pub struct Conversation {
     pub closed_at: Option<Timestamp>,
     /// Why it is a left message.
     pub left: Option<LeftReason>,
-    /// The word with which it was closed.
-    pub reason: Option<Arc<str>>,
-    /// What the buyer said of it.
-    pub rating: Option<Rating>,
-    /// What was said with a transfer, until somebody has it.
-    pub note: Option<Arc<str>>,
+    /// What few have.
+    pub rare: Rare,
     /// What its messages left behind.
     pub tail: Tail,
 }
@@ -136,17 +186,12 @@ impl Conversation {
             group,
             via: None,
             agent: None,
-            offer_until: None,
-            bound: None,
             recent: start.past.recent.clone(),
-            recent_until: None,
             priority: 0,
             queued_at: now,
             waiting_since: now,
             counted: true,
-            pause_until: None,
             buyer_gone_since: None,
-            excluded: Vec::new(),
             asked: Vec::new(),
             held: Vec::new(),
             started_at: now,
@@ -155,9 +200,7 @@ impl Conversation {
             first_reply_at: None,
             closed_at: None,
             left: None,
-            reason: None,
-            rating: None,
-            note: None,
+            rare: Rare::default(),
             tail: Tail::default(),
         }
     }
@@ -174,6 +217,6 @@ impl Conversation {
 
     /// Why somebody is not given it again, if so.
     pub fn exclusion(&self, agent: &AccountId) -> Option<Exclusion> {
-        self.excluded.iter().find(|(excluded, _)| excluded == agent).map(|(_, why)| *why)
+        self.rare.excluded.iter().find(|(excluded, _)| excluded == agent).map(|(_, why)| *why)
     }
 }

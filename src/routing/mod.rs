@@ -76,7 +76,7 @@ pub use affected::{Affected, Moved, changed_accounts};
 pub use command::{
     Command, Context, Destination, Earlier, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Said, Start,
 };
-pub use conversation::{Bound, Conversation, Exclusion, Tail};
+pub use conversation::{Bound, Conversation, Exclusion, Rare, RareParts, Tail};
 pub use decision::{Bindings, Candidate, Cause, Chosen, Decision, Looked, Step, WhyNot};
 pub use domain::{Acted, Actor, Domain, Settings};
 pub use event::{AgentRow, Batch, Event, GroupRow, Requeue, Row};

@@ -31,7 +31,7 @@ pub fn all(run: &Run<'_>, domain: DomainId, acted: &Acted) -> Result<(), String>
 fn plain(conversation: &Conversation) -> Conversation {
     let mut plain = conversation.clone();
     plain.rev = 0;
-    plain.note = None;
+    plain.rare.change(|rare| rare.note = None);
     plain.tail = fenliu::routing::Tail {
         last_wrote: plain.tail.last_wrote,
         unanswered_since: plain.tail.unanswered_since,

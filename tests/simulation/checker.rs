@@ -173,8 +173,8 @@ impl Checker {
             };
             let free = waited.exclusion(agent).is_none()
                 && other.exclusion(agent).is_none()
-                && !waited.bound.as_ref().is_some_and(|bound| bound.waits)
-                && waited.recent_until.is_none();
+                && !waited.rare.bound.as_ref().is_some_and(|bound| bound.waits)
+                && waited.rare.recent_until.is_none();
             if free && key(other) < key(was) {
                 return Err(format!("{} went to {agent} before {}", placed.id, other.id));
             }

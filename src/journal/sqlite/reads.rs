@@ -13,7 +13,9 @@ use super::stored::{Detail, Trace, from_json, state, state_name};
 use super::writing::sender_columns;
 use crate::journal::{Again, Audit, Audited, Filter, History, Known, Listed, Range, Recovered, StoreError};
 use crate::model::{Body, BuyerKey, ConversationId, EntryId, GroupId, SellerId, Sender, Status, Timestamp, Visibility};
-use crate::routing::{self, AgentRow, Conversation, Decision, GroupRow, Message, Past, Profile, Resent, Said, Tail};
+use crate::routing::{
+    self, AgentRow, Conversation, Decision, GroupRow, Message, Past, Profile, Rare, Resent, Said, Tail,
+};
 
 pub(super) const CONVERSATION: &str =
     "SELECT c.id, c.seller, c.within, c.buyer, c.state, c.team, c.agent, c.entry, c.started_at,
@@ -229,17 +231,12 @@ pub(super) fn conversation(row: &Row<'_>) -> Result<Conversation, StoreError> {
         group: GroupId::from(column::<String>(row, 5)?),
         via: None,
         agent: column::<Option<String>>(row, 6)?.map(Into::into),
-        offer_until: None,
-        bound: None,
         recent: None,
-        recent_until: None,
         priority: 0,
         queued_at: started_at,
         waiting_since: started_at,
         counted: false,
-        pause_until: None,
         buyer_gone_since: None,
-        excluded: Vec::new(),
         asked: Vec::new(),
         held: Vec::new(),
         started_at,
@@ -248,9 +245,7 @@ pub(super) fn conversation(row: &Row<'_>) -> Result<Conversation, StoreError> {
         first_reply_at: maybe_time(row, 12)?,
         closed_at: maybe_time(row, 9)?,
         left: None,
-        reason: None,
-        rating: None,
-        note: None,
+        rare: Rare::default(),
         tail: tail(row)?,
     };
     let (name, attributes) = detail.fill(&mut found)?;

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::journal::StoreError;
 use crate::model::{AccountId, BindingId, GroupId, SellerId, State, Timestamp};
 use crate::routing::{
-    Bindings, Bound, Candidate, Cause, Chosen, Conversation, Decision, Exclusion, LeftReason, Rating, Step, WhyNot,
+    Bindings, Bound, Candidate, Cause, Chosen, Conversation, Decision, Exclusion, LeftReason, RareParts, Rating, Step,
+    WhyNot,
 };
 
 const EXCLUSIONS: [(Exclusion, &str); 5] = [
@@ -96,25 +97,30 @@ impl Detail {
             attributes: from.profile.attributes.clone(),
             context: from.context.to_vec(),
             via: from.via.clone(),
-            offer_until: micros(from.offer_until),
-            bound: from.bound.as_ref().map(|bound| (bound.agent.clone(), bound.waits)),
+            offer_until: micros(from.rare.offer_until),
+            bound: from.rare.bound.as_ref().map(|bound| (bound.agent.clone(), bound.waits)),
             recent: from.recent.as_ref().map(|(agent, at)| (agent.clone(), at.micros())),
-            recent_until: micros(from.recent_until),
+            recent_until: micros(from.rare.recent_until),
             priority: from.priority,
             queued_at: from.queued_at.micros(),
             waiting_since: from.waiting_since.micros(),
             counted: from.counted,
-            pause_until: micros(from.pause_until),
+            pause_until: micros(from.rare.pause_until),
             buyer_gone_since: micros(from.buyer_gone_since),
-            excluded: from.excluded.iter().map(|(agent, why)| (agent.clone(), exclusion(*why).to_owned())).collect(),
+            excluded: from
+                .rare
+                .excluded
+                .iter()
+                .map(|(agent, why)| (agent.clone(), exclusion(*why).to_owned()))
+                .collect(),
             asked: from.asked.clone(),
             held: from.held.clone(),
             assigned_at: micros(from.assigned_at),
             first_assigned_at: micros(from.first_assigned_at),
             left: from.left.map(|left| left.name().to_owned()),
-            reason: from.reason.clone(),
-            rating: from.rating.as_ref().map(|rating| (rating.score, rating.comment.clone())),
-            note: from.note.clone(),
+            reason: from.rare.reason.clone(),
+            rating: from.rare.rating.as_ref().map(|rating| (rating.score, rating.comment.clone())),
+            note: from.rare.note.clone(),
         }
     }
 
@@ -132,18 +138,24 @@ impl Detail {
         };
         into.context = self.context.into();
         into.via = self.via;
-        into.offer_until = time(self.offer_until);
-        into.bound = self.bound.map(|(agent, waits)| Bound { agent, waits });
         into.recent = self.recent.map(|(agent, at)| (agent, Timestamp::from_micros(at)));
-        into.recent_until = time(self.recent_until);
         into.priority = self.priority;
         into.queued_at = Timestamp::from_micros(self.queued_at);
         into.waiting_since = Timestamp::from_micros(self.waiting_since);
         into.counted = self.counted;
-        into.pause_until = time(self.pause_until);
         into.buyer_gone_since = time(self.buyer_gone_since);
         let excluded = self.excluded.into_iter().map(|(agent, why)| Ok((agent, exclusion(&why)?)));
-        into.excluded = excluded.collect::<Result<_, StoreError>>()?;
+        let rare = RareParts {
+            offer_until: time(self.offer_until),
+            bound: self.bound.map(|(agent, waits)| Bound { agent, waits }),
+            recent_until: time(self.recent_until),
+            pause_until: time(self.pause_until),
+            excluded: excluded.collect::<Result<_, StoreError>>()?,
+            reason: self.reason,
+            rating: self.rating.map(|(score, comment)| Rating { score, comment }),
+            note: self.note,
+        };
+        into.rare = rare.into();
         into.asked = self.asked;
         into.held = self.held;
         into.assigned_at = time(self.assigned_at);
@@ -155,9 +167,6 @@ impl Detail {
                 None => return Err(unknown("reason of a left message", &name)),
             },
         };
-        into.reason = self.reason;
-        into.rating = self.rating.map(|(score, comment)| Rating { score, comment });
-        into.note = self.note;
         Ok((self.name, self.attributes))
     }
 }

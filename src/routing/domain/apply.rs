@@ -2,7 +2,7 @@
 
 use super::{Domain, Entry, Fresh, Run};
 use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, State, Status, Timestamp};
-use crate::routing::conversation::{Conversation, Exclusion};
+use crate::routing::conversation::{Bound, Conversation, Exclusion};
 use crate::routing::event::{Event, GroupRow, Requeue};
 use crate::routing::view::LeftReason;
 
@@ -18,8 +18,7 @@ impl Domain {
                     c.state = State::Offered;
                     c.agent = Some(agent.clone());
                     c.via.clone_from(via);
-                    c.offer_until = Some(*until);
-                    c.recent_until = None;
+                    c.rare.change(|rare| (rare.offer_until, rare.recent_until) = (Some(*until), None));
                     remember(&mut c.asked, agent);
                 });
                 self.mark_given(agent, *at);
@@ -32,20 +31,18 @@ impl Domain {
             Event::Regrouped { conversation, group, at } => self.regrouped(*conversation, group, *at),
             Event::Left { conversation, reason, .. } => self.left(*conversation, *reason),
             Event::RecentWaitEnded { conversation } => {
-                self.change(*conversation, |c| c.recent_until = None);
+                self.change(*conversation, |c| c.rare.change(|rare| rare.recent_until = None));
                 self.look_again(*conversation);
             }
             Event::RoundEnded { conversation, pause_until } => self.round_ended(*conversation, *pause_until),
             Event::BoundChanged { conversation, waits } => {
-                self.change(*conversation, |c| {
-                    if let Some(bound) = &mut c.bound {
-                        bound.waits = *waits;
-                    }
-                });
+                let wait = |bound: &mut Bound| bound.waits = *waits;
+                self.change(*conversation, |c| c.rare.change(|rare| rare.bound.iter_mut().for_each(wait)));
                 self.look_again(*conversation);
             }
             Event::Readmitted { conversation, agent } => {
-                self.change(*conversation, |c| c.excluded.retain(|(excluded, _)| excluded != agent));
+                let stays = |(excluded, _): &(AccountId, Exclusion)| excluded != agent;
+                self.change(*conversation, |c| c.rare.change(|rare| rare.excluded.retain(stays)));
                 self.look_again(*conversation);
             }
             Event::Closed { conversation, by: _, reason, at } => self.close(*conversation, reason.as_ref(), *at),
@@ -77,8 +74,7 @@ impl Domain {
         self.change(id, |c| {
             c.state = State::LeftMessage;
             c.left = Some(reason);
-            c.recent_until = None;
-            c.pause_until = None;
+            c.rare.change(|rare| (rare.recent_until, rare.pause_until) = (None, None));
         });
         self.look_again(id);
         self.work.rounds.insert(id);
@@ -180,17 +176,18 @@ impl Domain {
             c.state = State::Active;
             c.agent = Some(agent.clone());
             c.via = via.cloned();
-            c.offer_until = None;
-            c.recent_until = None;
-            c.pause_until = None;
             c.left = None;
             c.counted = false;
-            c.note = None;
-            c.excluded.clear();
             if transferred {
                 c.recent = None;
-                c.bound = None;
             }
+            c.rare.change(|rare| {
+                (rare.offer_until, rare.recent_until, rare.pause_until, rare.note) = (None, None, None, None);
+                rare.excluded.clear();
+                if transferred {
+                    rare.bound = None;
+                }
+            });
             c.assigned_at = Some(at);
             first = c.first_assigned_at.is_none();
             c.first_assigned_at.get_or_insert(at);
@@ -215,9 +212,11 @@ impl Domain {
         self.change(id, |c| {
             let agent = c.agent.take();
             c.via = None;
-            c.offer_until = None;
             c.state = if c.left.is_some() { State::LeftMessage } else { State::Queued };
-            c.excluded.extend(agent.zip(exclude));
+            c.rare.change(|rare| {
+                rare.offer_until = None;
+                rare.excluded.extend(agent.zip(exclude));
+            });
         });
         self.mark_due(id, at);
         self.look_again(id);
@@ -241,8 +240,6 @@ impl Domain {
         c.state = State::Queued;
         c.agent = None;
         c.via = None;
-        c.offer_until = None;
-        c.recent_until = None;
         c.left = None;
         c.counted = false;
         c.waiting_since = at;
@@ -251,10 +248,15 @@ impl Domain {
         }
         if requeue.transferred {
             c.recent = None;
-            c.bound = None;
         }
-        c.note.clone_from(&requeue.note);
-        c.excluded.extend(requeue.exclude.iter().cloned());
+        c.rare.change(|rare| {
+            (rare.offer_until, rare.recent_until) = (None, None);
+            if requeue.transferred {
+                rare.bound = None;
+            }
+            rare.note.clone_from(&requeue.note);
+            rare.excluded.extend(requeue.exclude.iter().cloned());
+        });
         self.mark_due(id, at);
         self.link(id);
         self.work.look.insert(id);
@@ -278,13 +280,13 @@ impl Domain {
 
     fn round_ended(&mut self, id: ConversationId, pause_until: Option<Timestamp>) {
         self.change(id, |c| {
-            c.pause_until = pause_until;
-            if pause_until.is_none() {
-                c.excluded.retain(|(_, why)| matches!(why, Exclusion::Lost | Exclusion::Transferred));
-                if let Some(bound) = &mut c.bound {
-                    bound.waits = true;
+            c.rare.change(|rare| {
+                rare.pause_until = pause_until;
+                if pause_until.is_none() {
+                    rare.excluded.retain(|(_, why)| matches!(why, Exclusion::Lost | Exclusion::Transferred));
+                    rare.bound.iter_mut().for_each(|bound| bound.waits = true);
                 }
-            }
+            });
         });
         if pause_until.is_none() {
             self.look_again(id);
@@ -318,9 +320,11 @@ impl Domain {
         c.state = State::Closed;
         c.group = group;
         c.closed_at = Some(at);
-        c.reason = reason.cloned();
-        (c.offer_until, c.recent_until, c.pause_until) = (None, None, None);
-        c.excluded.clear();
+        c.rare.change(|rare| {
+            rare.reason = reason.cloned();
+            (rare.offer_until, rare.recent_until, rare.pause_until) = (None, None, None);
+            rare.excluded.clear();
+        });
         c.agent = owner;
     }
 

@@ -110,7 +110,7 @@ impl Domain {
     }
 
     pub(super) fn add_exclusion(&self, bars: &mut Bars, agent: usize, conversation: &Conversation) {
-        if conversation.excluded.is_empty() {
+        if conversation.rare.excluded.is_empty() {
             return;
         }
         match conversation.exclusion(&self.agents[agent].account) {

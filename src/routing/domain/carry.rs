@@ -286,7 +286,7 @@ impl Domain {
         self.readmit_who_is_back(id, desk, now);
         self.work.rounds.insert(id);
         // Whether who is waited for may still be is looked at also where nothing live waits.
-        if state == State::LeftMessage && self.conversations[&id].conversation.bound.is_some() {
+        if state == State::LeftMessage && self.conversations[&id].conversation.rare.bound.is_some() {
             self.work.left.insert(id);
         }
         if !self.directory.sellers.contains_key(&self.desks[desk].seller.id) {

@@ -62,15 +62,15 @@ impl Domain {
             State::Queued | State::LeftMessage => {
                 let steps = group.overflow.iter().enumerate().take(64).filter(|(step, _)| entry.due & (1 << step) == 0);
                 let overflow = steps.map(|(_, step)| conversation.waiting_since + step.after);
-                let waits = [conversation.recent_until, conversation.pause_until];
+                let waits = [conversation.rare.recent_until, conversation.rare.pause_until];
                 let ends = if conversation.state == State::Queued { self.ends(entry) } else { [None, None] };
                 let waits = waits.into_iter().flatten().map(|at| self.acts(at));
                 overflow.chain(ends.into_iter().flatten()).chain(waits).min()
             }
             State::Offered => {
                 let gone = self.ends(entry)[0].filter(|_| conversation.left.is_none());
-                let pause = conversation.pause_until.map(|at| self.acts(at));
-                [conversation.offer_until, pause, gone].into_iter().flatten().min()
+                let pause = conversation.rare.pause_until.map(|at| self.acts(at));
+                [conversation.rare.offer_until, pause, gone].into_iter().flatten().min()
             }
             State::Active => {
                 let assigned = conversation.assigned_at.unwrap_or(conversation.started_at);

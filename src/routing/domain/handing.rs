@@ -28,7 +28,7 @@ impl Domain {
         let decision = Some(Box::new(self.trace_accepted(entry, cause, agent, now)));
         let event = Event::Assigned { conversation: id, agent: account, via, transferred: false, at: now };
         let welcome = self.welcome(entry, cause, now);
-        let note = entry.conversation.note.clone();
+        let note = entry.conversation.rare.note.clone();
         self.forgive(agent, now, run);
         self.happen(Change { event, cause, note, decision }, now, run);
         if let Some(welcome) = welcome {
@@ -117,7 +117,7 @@ impl Domain {
         let welcome = self.welcome(entry, cause, now);
         let transferred = cause == Cause::Transfer;
         let event = Event::Assigned { conversation: id, agent: self.account(agent), via, transferred, at: now };
-        let note = note.or_else(|| entry.conversation.note.clone());
+        let note = note.or_else(|| entry.conversation.rare.note.clone());
         self.happen(Change { event, cause, note, decision: Some(Box::new(decision)) }, now, run);
         if let Some(welcome) = welcome {
             self.happen(welcome, now, run);

@@ -67,7 +67,7 @@ impl Domain {
         match conversation.state {
             State::Queued => {
                 let (reserved, kept_for) = (self.reserved_for(id), self.kept_for(id));
-                let excluding = !conversation.excluded.is_empty();
+                let excluding = !conversation.rare.excluded.is_empty();
                 let counted = u32::from(conversation.counted);
                 let state = &mut self.desks[at].groups[group];
                 state.queue.insert(key);
@@ -94,7 +94,7 @@ impl Domain {
                 let kept_for = self.kept_for(id);
                 let state = &mut self.desks[at].groups[group];
                 state.left.insert((conversation.queued_at, id));
-                if !conversation.excluded.is_empty() {
+                if !conversation.rare.excluded.is_empty() {
                     state.excluding.insert(id);
                 }
                 if let Some(agent) = kept_for {
@@ -163,10 +163,10 @@ impl Domain {
     /// The agent for whom alone a conversation waits, if it does.
     pub(super) fn reserved_for(&self, id: ConversationId) -> Option<usize> {
         let conversation = &self.conversations.get(&id)?.conversation;
-        if conversation.recent_until.is_some() {
+        if conversation.rare.recent_until.is_some() {
             return self.agent_of(&conversation.recent.as_ref()?.0);
         }
-        let bound = conversation.bound.as_ref().filter(|bound| bound.waits)?;
+        let bound = conversation.rare.bound.as_ref().filter(|bound| bound.waits)?;
         self.agent_of(&bound.agent)
     }
 
@@ -200,7 +200,7 @@ impl Domain {
 
     /// Those to whom a conversation is not given again for now.
     pub(super) fn excluded_from(&self, id: ConversationId) -> Vec<usize> {
-        let excluded = self.conversations.get(&id).map(|entry| &entry.conversation.excluded);
+        let excluded = self.conversations.get(&id).map(|entry| &entry.conversation.rare.excluded);
         excluded.into_iter().flatten().filter_map(|(account, _)| self.agent_of(account)).collect()
     }
 

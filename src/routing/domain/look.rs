@@ -233,7 +233,7 @@ impl Domain {
 
     /// A bound agent who is offline, or may no longer be given anything of the seller, is no longer waited for.
     fn end_waiting_for_absent(&self, entry: &Entry, now: Timestamp) -> Option<Change> {
-        let bound = entry.conversation.bound.as_ref().filter(|bound| bound.waits)?;
+        let bound = entry.conversation.rare.bound.as_ref().filter(|bound| bound.waits)?;
         let agent = self.agent_of(&bound.agent);
         let absent = agent.is_none_or(|agent| !self.agents[agent].may_be_waited_for(entry.desk, now));
         let declined = entry.conversation.exclusion(&bound.agent).is_some();
@@ -276,7 +276,7 @@ impl Domain {
             decision.chosen.state = State::Active;
             Event::Assigned { conversation, agent, via, transferred: false, at: now }
         };
-        let note = entry.conversation.note.clone();
+        let note = entry.conversation.rare.note.clone();
         changes.push(Change { event, cause, note, decision: Some(Box::new(decision)) });
         if !asks {
             changes.extend(self.welcome(entry, cause, now));
@@ -367,9 +367,9 @@ impl Domain {
         let Some(entry) = self.conversations.get(&id) else { return false };
         let conversation = &entry.conversation;
         let refused = |why| matches!(why, Exclusion::Declined | Exclusion::TimedOut | Exclusion::Unanswered);
-        let any = conversation.excluded.iter().any(|(_, why)| refused(*why));
+        let any = conversation.rare.excluded.iter().any(|(_, why)| refused(*why));
         let waits = matches!(conversation.state, State::Queued | State::LeftMessage);
-        if !waits || conversation.pause_until.is_some() || !any {
+        if !waits || conversation.rare.pause_until.is_some() || !any {
             return false;
         }
         let assigns = self.desks[entry.desk].config(entry.group).when_all_away == WhenAllAway::Assign;

@@ -211,7 +211,7 @@ impl Domain {
         let mut free = young.filter(|(_, id)| {
             self.conversations.get(id).is_some_and(|entry| {
                 is_due(entry)
-                    && entry.conversation.bound.as_ref().is_none_or(|bound| !bound.waits)
+                    && entry.conversation.rare.bound.as_ref().is_none_or(|bound| !bound.waits)
                     && entry.conversation.exclusion(&self.agents[agent].account).is_none()
             })
         });

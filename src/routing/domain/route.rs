@@ -72,7 +72,8 @@ impl Domain {
                 if !takes && (otherwise == Otherwise::Next || !there) {
                     return false;
                 }
-                entry.conversation.bound = Some(Bound { agent: account.clone(), waits: true });
+                let bound = Bound { agent: account.clone(), waits: true };
+                entry.conversation.rare.change(|rare| rare.bound = Some(bound));
                 true
             }
         }
@@ -91,12 +92,12 @@ impl Domain {
         let RecentWhenFull::Wait(wait) = self.desks[entry.desk].config(entry.group).recent_agent_when_full else {
             return;
         };
-        if entry.conversation.bound.is_none()
+        if entry.conversation.rare.bound.is_none()
             && let Some((_, _, bars)) = self.recent(entry, now)
             && !bars.is_empty()
             && bars.without(Bars::CAPACITY).is_empty()
         {
-            entry.conversation.recent_until = Some(now + wait);
+            entry.conversation.rare.change(|rare| rare.recent_until = Some(now + wait));
         }
     }
 
@@ -126,7 +127,7 @@ impl Domain {
 
     /// Whether it waits for a bound agent outside its group who is there.
     fn waits_for_somebody(&self, entry: &Entry, now: Timestamp) -> bool {
-        let bound = entry.conversation.bound.as_ref().filter(|bound| bound.waits);
+        let bound = entry.conversation.rare.bound.as_ref().filter(|bound| bound.waits);
         let agent = bound.and_then(|bound| self.agent_of(&bound.agent));
         agent.is_some_and(|agent| self.agents[agent].reach(entry.desk, now) != super::super::agent::Reach::Absent)
     }

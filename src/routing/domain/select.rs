@@ -70,11 +70,11 @@ impl Domain {
         {
             return pick(agent, through, How::Returned);
         }
-        if conversation.recent_until.is_some() {
+        if conversation.rare.recent_until.is_some() {
             let (agent, through, bars) = self.recent(entry, now)?;
             return bars.is_empty().then(|| pick(agent, through, How::Recent))?;
         }
-        if let Some(bound) = conversation.bound.as_ref().filter(|bound| bound.waits) {
+        if let Some(bound) = conversation.rare.bound.as_ref().filter(|bound| bound.waits) {
             let agent = self.agent_of(&bound.agent)?;
             let through = self.may_take_alone(agent, entry, now)?;
             return pick(agent, through, How::Bound);

@@ -35,7 +35,7 @@ impl Domain {
             view.queue = Some(self.place(entry, now));
         }
         view.at = now;
-        view.offer = conversation.offer_until.filter(|_| conversation.state == State::Offered);
+        view.offer = conversation.rare.offer_until.filter(|_| conversation.state == State::Offered);
         Arc::new(view)
     }
 
@@ -216,7 +216,7 @@ impl View {
             queue: None,
             offer: None,
             at: Timestamp::ZERO,
-            reason: left.map(|left| left.name().into()).or_else(|| conversation.reason.clone()),
+            reason: left.map(|left| left.name().into()).or_else(|| conversation.rare.reason.clone()),
             context: Arc::clone(&conversation.context),
             entry: conversation.entry.clone(),
             started_at: conversation.started_at,
@@ -225,7 +225,7 @@ impl View {
             closed_at: conversation.closed_at,
             for_buyer: Seen { last_seq: tail.last_for_buyer, unread: u64::from(tail.unread_by_buyer) },
             for_staff: Seen { last_seq: tail.last_seq, unread: u64::from(tail.unread_by_staff) },
-            rating: conversation.rating.clone(),
+            rating: conversation.rare.rating.clone(),
         }
     }
 }

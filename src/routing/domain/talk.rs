@@ -174,10 +174,10 @@ impl Domain {
         conversation.rev += 1;
         conversation.state = State::Queued;
         conversation.recent = conversation.held.last().cloned().zip(conversation.closed_at);
-        (conversation.agent, conversation.via, conversation.bound) = (None, None, None);
+        (conversation.agent, conversation.via, conversation.left) = (None, None, None);
+        conversation.rare.change(|rare| (rare.bound, rare.reason) = (None, None));
         (conversation.queued_at, conversation.waiting_since, conversation.counted) = (now, now, true);
         (conversation.assigned_at, conversation.closed_at) = (None, None);
-        (conversation.reason, conversation.left) = (None, None);
         conversation.tail.last_wrote = now;
         self.settle_in(&mut entry, group, now);
         self.wait_for_recent(&mut entry, now);
@@ -194,7 +194,7 @@ impl Domain {
         if self.conversations.contains_key(&closed.id) {
             return Err(Refusal::NotClosed);
         }
-        closed.rating = Some(rating.clone());
+        closed.rare.change(|rare| rare.rating = Some(rating.clone()));
         closed.rev += 1;
         run.events.push(Event::Rated { conversation: closed.id, rating });
         run.closed.push(closed);

@@ -48,7 +48,7 @@ impl Domain {
         let entry = &self.conversations[&id];
         let conversation = &entry.conversation;
         let past = |at: Option<Timestamp>| at.is_some_and(|at| self.acts(at) <= now);
-        let (recent, pause) = (past(conversation.recent_until), past(conversation.pause_until));
+        let (recent, pause) = (past(conversation.rare.recent_until), past(conversation.rare.pause_until));
         let ends = self.has_waited(entry, now).filter(|_| conversation.state == State::Queued);
         if let Some((reason, cause)) = ends {
             let change = self.leave(entry, reason, &Fresh::new(cause), now);
@@ -74,12 +74,12 @@ impl Domain {
     }
 
     fn offer_due(&mut self, id: ConversationId, now: Timestamp, run: &mut Run) {
-        if self.conversations[&id].conversation.pause_until.is_some_and(|until| self.acts(until) <= now) {
+        if self.conversations[&id].conversation.rare.pause_until.is_some_and(|until| self.acts(until) <= now) {
             let event = Event::RoundEnded { conversation: id, pause_until: None };
             self.happen(Change::new(event, Cause::OfferTimeout), now, run);
         }
         let entry = &self.conversations[&id];
-        if entry.conversation.offer_until.is_none_or(|until| until > now) {
+        if entry.conversation.rare.offer_until.is_none_or(|until| until > now) {
             let gone = self.has_waited(entry, now).filter(|(reason, _)| *reason == LeftReason::Abandoned);
             if let Some((reason, cause)) = gone.filter(|_| entry.conversation.left.is_none()) {
                 let change = self.end_offer(id, OfferEnd::Withdrawn, None, now);

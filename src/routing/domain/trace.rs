@@ -69,7 +69,7 @@ impl Domain {
                 if let Some((account, _)) =
                     entry.conversation.recent.as_ref().filter(|_| desk.config(entry.group).recent_agent.is_some())
                 {
-                    let waits = entry.conversation.recent_until.is_some();
+                    let waits = entry.conversation.rare.recent_until.is_some();
                     let outcome = if waits { "waited_for" } else { "may_not_take_it" };
                     steps.push(Step { agent: Some(account.clone()), ..step("recent_agent", outcome) });
                 }

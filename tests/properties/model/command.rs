@@ -72,7 +72,8 @@ impl Model {
                     let waits = binding.otherwise == Otherwise::Wait && self.may_be_waited_for(agent, &c.seller);
                     if able || waits {
                         c.group = group;
-                        c.bound = Some(Bound { agent: agent.clone(), waits: true });
+                        let bound = Bound { agent: agent.clone(), waits: true };
+                        c.rare.change(|rare| rare.bound = Some(bound));
                         return false;
                     }
                 }
@@ -85,8 +86,8 @@ impl Model {
     fn wait_for_recent(&self, c: &mut Conversation) {
         let RecentWhenFull::Wait(wait) = self.settings(c).recent_agent_when_full else { return };
         let Some((_, bars)) = self.recent(c) else { return };
-        if c.bound.is_none() && bars == [Bar::Capacity] {
-            c.recent_until = Some(self.now + wait);
+        if c.rare.bound.is_none() && bars == [Bar::Capacity] {
+            c.rare.change(|rare| rare.recent_until = Some(self.now + wait));
         }
     }
 
@@ -102,7 +103,8 @@ impl Model {
         let mut c = closed.clone();
         c.state = State::Queued;
         c.recent = c.held.last().cloned().zip(c.closed_at);
-        (c.agent, c.via, c.bound, c.assigned_at, c.closed_at, c.reason) = (None, None, None, None, None, None);
+        (c.agent, c.via, c.assigned_at, c.closed_at) = (None, None, None, None);
+        c.rare.change(|rare| (rare.bound, rare.reason) = (None, None));
         (c.left, c.queued_at, c.waiting_since, c.counted) = (None, now, now, true);
         self.wait_for_recent(&mut c);
         self.open.insert(id, c);
@@ -242,7 +244,8 @@ impl Model {
         self.give_to(id, to, false, force)?;
         if transfer {
             let c = self.open.get_mut(&id).unwrap();
-            (c.recent, c.bound) = (None, None);
+            c.recent = None;
+            c.rare.change(|rare| rare.bound = None);
         }
         self.settle();
         Ok(())
@@ -255,7 +258,8 @@ impl Model {
             exclude.push((by.clone(), Exclusion::Transferred));
         }
         let c = self.open.get_mut(&id).unwrap();
-        (c.recent, c.bound) = (None, None);
+        c.recent = None;
+        c.rare.change(|rare| rare.bound = None);
         self.queue_again(id, group.clone(), false, exclude);
         self.settle();
         Ok(())

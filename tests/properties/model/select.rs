@@ -88,11 +88,11 @@ impl Model {
                 return Some(Pick { gives: true, ..pick(last, via)? });
             }
         }
-        if c.recent_until.is_some() {
+        if c.rare.recent_until.is_some() {
             let (agent, bars) = self.recent(c)?;
             return bars.is_empty().then(|| pick(&agent, Some(c.group.clone())))?;
         }
-        if let Some(bound) = c.bound.as_ref().filter(|bound| bound.waits) {
+        if let Some(bound) = c.rare.bound.as_ref().filter(|bound| bound.waits) {
             let via = self.as_member(&bound.agent, c, &c.group);
             return self.may_take(&bound.agent, c, via.as_ref()).then(|| pick(&bound.agent, via))?;
         }

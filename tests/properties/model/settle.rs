@@ -60,13 +60,16 @@ impl Model {
         let c = self.open.get_mut(&id).unwrap();
         c.group = group;
         c.state = State::Queued;
-        (c.agent, c.via, c.assigned_at, c.offer_until) = (None, None, None, None);
-        (c.recent_until, c.left, c.counted) = (None, None, false);
+        (c.agent, c.via, c.assigned_at) = (None, None, None);
+        (c.left, c.counted) = (None, false);
         c.waiting_since = now;
         if anew {
             c.queued_at = now;
         }
-        c.excluded.extend(exclude);
+        c.rare.change(|rare| {
+            (rare.offer_until, rare.recent_until) = (None, None);
+            rare.excluded.extend(exclude);
+        });
     }
 
     /// The lost are back: for this seller, online.
@@ -75,9 +78,9 @@ impl Model {
         let back = |(who, why): &(AccountId, Exclusion)| {
             *why == Exclusion::Lost && self.reach(who, &c.seller) == Reach::Online
         };
-        let back: Vec<_> = c.excluded.iter().filter(|excluded| back(excluded)).cloned().collect();
+        let back: Vec<_> = c.rare.excluded.iter().filter(|excluded| back(excluded)).cloned().collect();
         let c = self.open.get_mut(&id).unwrap();
-        c.excluded.retain(|excluded| !back.contains(excluded));
+        c.rare.change(|rare| rare.excluded.retain(|excluded| !back.contains(excluded)));
         !back.is_empty()
     }
 
@@ -87,10 +90,11 @@ impl Model {
         if !matches!(c.state, State::Queued | State::LeftMessage) {
             return false;
         }
-        let Some(bound) = c.bound.as_ref().filter(|bound| bound.waits) else { return false };
+        let Some(bound) = c.rare.bound.as_ref().filter(|bound| bound.waits) else { return false };
         let release = !self.may_be_waited_for(&bound.agent, &c.seller) || c.exclusion(&bound.agent).is_some();
         if release {
-            self.open.get_mut(&id).unwrap().bound.as_mut().unwrap().waits = false;
+            let c = self.open.get_mut(&id).unwrap();
+            c.rare.change(|rare| rare.bound.as_mut().unwrap().waits = false);
         }
         release
     }
@@ -117,8 +121,8 @@ impl Model {
         let c = &self.open[&id];
         let refused =
             |why: &Exclusion| matches!(why, Exclusion::Declined | Exclusion::TimedOut | Exclusion::Unanswered);
-        let any = c.excluded.iter().any(|(_, why)| refused(why));
-        if !matches!(c.state, State::Queued | State::LeftMessage) || c.pause_until.is_some() || !any {
+        let any = c.rare.excluded.iter().any(|(_, why)| refused(why));
+        if !matches!(c.state, State::Queued | State::LeftMessage) || c.rare.pause_until.is_some() || !any {
             return false;
         }
         let presence = self.presence(c);
@@ -136,7 +140,7 @@ impl Model {
             return false;
         }
         let until = self.now + self.settings(c).offer_timeout;
-        self.open.get_mut(&id).unwrap().pause_until = Some(until);
+        self.open.get_mut(&id).unwrap().rare.change(|rare| rare.pause_until = Some(until));
         true
     }
 
@@ -180,8 +184,11 @@ impl Model {
         if entering == Some(Entering::Start { leave: true }) {
             return Some(LeftReason::Binding);
         }
-        let waits =
-            c.bound.as_ref().is_some_and(|bound| bound.waits && self.reach(&bound.agent, &c.seller) != Reach::Absent);
+        let waits = c
+            .rare
+            .bound
+            .as_ref()
+            .is_some_and(|bound| bound.waits && self.reach(&bound.agent, &c.seller) != Reach::Absent);
         let group = self.settings(c);
         let nobody = match self.presence(c) {
             Reach::Away => group.when_all_away == WhenAllAway::LeaveMessage,
@@ -203,7 +210,7 @@ impl Model {
         let c = self.open.get_mut(&id).unwrap();
         c.state = State::LeftMessage;
         c.left = Some(reason);
-        (c.recent_until, c.pause_until) = (None, None);
+        c.rare.change(|rare| (rare.recent_until, rare.pause_until) = (None, None));
     }
 
     /// The oldest left message that somebody may take, now that nothing live could.
@@ -227,8 +234,8 @@ impl Model {
             let until = self.now + timeout;
             let c = self.open.get_mut(&id).unwrap();
             c.state = State::Offered;
-            c.recent_until = None;
-            (c.agent, c.via, c.offer_until) = (Some(pick.agent.clone()), pick.via.clone(), Some(until));
+            c.rare.change(|rare| (rare.recent_until, rare.offer_until) = (None, Some(until)));
+            (c.agent, c.via) = (Some(pick.agent.clone()), pick.via.clone());
             if !c.asked.contains(&pick.agent) {
                 c.asked.push(pick.agent.clone());
             }
@@ -248,9 +255,11 @@ impl Model {
         let c = self.open.get_mut(&id).unwrap();
         c.state = State::Active;
         (c.agent, c.via) = (Some(agent.clone()), via);
-        (c.offer_until, c.recent_until, c.pause_until, c.left, c.note) = (None, None, None, None, None);
-        c.counted = false;
-        c.excluded.clear();
+        (c.left, c.counted) = (None, false);
+        c.rare.change(|rare| {
+            (rare.offer_until, rare.recent_until, rare.pause_until, rare.note) = (None, None, None, None);
+            rare.excluded.clear();
+        });
         c.assigned_at = Some(now);
         c.first_assigned_at.get_or_insert(now);
         c.held.retain(|held| held != agent);
@@ -262,9 +271,12 @@ impl Model {
     pub fn end_offer(&mut self, id: ConversationId, exclude: Option<Exclusion>) {
         let c = self.open.get_mut(&id).unwrap();
         let agent = c.agent.take();
-        (c.via, c.offer_until) = (None, None);
+        c.via = None;
         c.state = if c.left.is_some() { State::LeftMessage } else { State::Queued };
-        c.excluded.extend(agent.zip(exclude));
+        c.rare.change(|rare| {
+            rare.offer_until = None;
+            rare.excluded.extend(agent.zip(exclude));
+        });
     }
 
     /// What somebody lost holds is taken from it where the group says so.

@@ -30,19 +30,19 @@ impl Model {
             return self.leave(id, reason);
         }
         let past = |at: Option<Timestamp>| at.is_some_and(|at| self.acts(at) <= self.now);
-        let (recent, pause) = (past(c.recent_until), past(c.pause_until));
-        let (missed, lost) = (past(c.offer_until), past(self.buyer_lost_at(c)));
+        let (recent, pause) = (past(c.rare.recent_until), past(c.rare.pause_until));
+        let (missed, lost) = (past(c.rare.offer_until), past(self.buyer_lost_at(c)));
         let state = c.state;
         let c = self.open.get_mut(&id).unwrap();
         if recent {
-            c.recent_until = None;
+            c.rare.change(|rare| rare.recent_until = None);
         }
         if pause {
-            c.pause_until = None;
-            c.excluded.retain(|(_, why)| matches!(why, Exclusion::Lost | Exclusion::Transferred));
-            if let Some(bound) = &mut c.bound {
-                bound.waits = true;
-            }
+            c.rare.change(|rare| {
+                rare.pause_until = None;
+                rare.excluded.retain(|(_, why)| matches!(why, Exclusion::Lost | Exclusion::Transferred));
+                rare.bound.iter_mut().for_each(|bound| bound.waits = true);
+            });
         }
         match state {
             State::Offered if missed => self.miss(id),
@@ -113,11 +113,11 @@ impl Model {
                     at.extend(steps());
                     let gone = c.buyer_gone_since.map(|gone| gone.max(c.waiting_since) + group.abandon_after);
                     at.extend([group.max_wait.map(|wait| c.waiting_since + wait), gone].into_iter().flatten());
-                    at.extend([c.recent_until, c.pause_until].into_iter().flatten());
+                    at.extend([c.rare.recent_until, c.rare.pause_until].into_iter().flatten());
                 }
-                State::LeftMessage => at.extend(steps().chain(c.pause_until)),
+                State::LeftMessage => at.extend(steps().chain(c.rare.pause_until)),
                 State::Offered => {
-                    at.extend([c.offer_until, c.pause_until, self.buyer_lost_at(c)].into_iter().flatten())
+                    at.extend([c.rare.offer_until, c.rare.pause_until, self.buyer_lost_at(c)].into_iter().flatten())
                 }
                 State::Active => {
                     let assigned = c.assigned_at.unwrap();
