@@ -9,8 +9,8 @@ use crate::model::{
     AccountId, Body, BuyerKey, ConversationId, EntryId, GroupId, SellerId, Sender, State, Status, Timestamp, Visibility,
 };
 use crate::routing::{
-    AgentRow, Batch, Bindings, Bound, Candidate, Cause, Chosen, Conversation, Decision, Event, Exclusion, GroupRow,
-    LeftReason, Message, Profile, RareParts, Rating, Row, Step, Tail, WhyNot,
+    AgentRow, Batch, Bindings, Bound, Candidate, Cause, Chosen, Conversation, Day, DayRow, Decision, Event, Exclusion,
+    GroupRow, LeftReason, Message, Profile, RareParts, Rating, Row, Spread, Step, Tail, WhyNot,
 };
 
 /// A store under test: its writer, its reads, and how it is opened again.
@@ -220,6 +220,8 @@ async fn what_is_open_is_recovered_and_nothing_else(store: &Store) {
         Row::Agent(AgentRow { status: Status::Online, ..agent.clone() }),
         Row::Agent(agent.clone()),
         Row::Group(group.clone()),
+        Row::Day(Box::new(DayRow { seller: "tea".into(), day: day(1) })),
+        Row::Day(Box::new(DayRow { seller: "tea".into(), day: day(2) })),
     ];
     store.batch(Vec::new(), rows).await;
     store.write(Write::Accepted(Arc::new(accepted(3)))).await;
@@ -230,8 +232,25 @@ async fn what_is_open_is_recovered_and_nothing_else(store: &Store) {
     assert_eq!(table.conversations, [open]);
     assert_eq!(table.agents, [agent]);
     assert_eq!(table.groups, [group]);
+    assert_eq!(table.days, [DayRow { seller: "tea".into(), day: day(2) }]);
     assert_eq!(last_time, Timestamp::from_micros(9_000));
     assert_eq!(found, Some(accepted(4)));
+}
+
+/// A day on which all that can be counted was.
+pub(crate) fn day(started: u64) -> Day {
+    Day {
+        date: Some(jiff::civil::date(2026, 11, 24)),
+        started,
+        served: 3,
+        left: 4,
+        closed: 5,
+        replied: 6,
+        replied_in_time: 2,
+        waits: Spread::from_counts(vec![(0, 2), (31, 1)]),
+        first_replies: Spread::from_counts(vec![(70, 6)]),
+        entries: [("live-1".into(), (started, 3))].into(),
+    }
 }
 
 async fn a_configuration_is_recorded_with_who_changed_it(store: &Store) {

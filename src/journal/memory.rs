@@ -16,7 +16,9 @@ use crate::directory::Accepted;
 use crate::model::{
     AccountId, BuyerKey, ConversationId, GroupId, KeyHasher, Map, SellerId, State, Timestamp, Visibility,
 };
-use crate::routing::{self, AgentRow, Batch, Conversation, Decision, Event, GroupRow, Message, Resent, Row, Said};
+use crate::routing::{
+    self, AgentRow, Batch, Conversation, DayRow, Decision, Event, GroupRow, Message, Resent, Row, Said,
+};
 
 /// How many parts the conversations are spread over.
 const SHARDS: u64 = 64;
@@ -45,6 +47,7 @@ struct Rest {
     known: Map<(BuyerKey, SellerId), Known>,
     agents: BTreeMap<AccountId, AgentRow>,
     groups: BTreeMap<(Option<SellerId>, Option<GroupId>), GroupRow>,
+    days: BTreeMap<SellerId, DayRow>,
     audit: Vec<Audit>,
     accepted: Option<Arc<Accepted>>,
 }
@@ -108,6 +111,9 @@ impl Memory {
             }
             Row::Group(group) => {
                 self.rest.lock().groups.insert((group.seller.clone(), group.group.clone()), group);
+            }
+            Row::Day(day) => {
+                self.rest.lock().days.insert(day.seller.clone(), *day);
             }
             Row::Tail { .. } => {}
         }
@@ -184,7 +190,8 @@ impl Memory {
         conversations.sort_unstable_by_key(|conversation| conversation.id);
         let rest = self.rest.lock();
         let (agents, groups) = (rest.agents.values().cloned().collect(), rest.groups.values().cloned().collect());
-        let table = routing::Recovered { conversations, agents, groups };
+        let days = rest.days.values().cloned().collect();
+        let table = routing::Recovered { conversations, agents, groups, days };
         Recovered {
             table,
             last_time: Timestamp::from_micros(self.last_time.load(Ordering::Relaxed)),

@@ -1,17 +1,19 @@
 //! A desk: one seller's live state. Its groups, their queues and what they remember, and the figures of its day.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::agent::Reach;
 use super::conversation::Conversation;
+use super::day::Day;
 use super::deadline::Armed;
+use super::event::DayRow;
 use super::fronts::Since;
 use super::listeners::Listeners;
 use crate::directory::{Group, PriorityStep, Seller};
-use crate::model::{ConversationId, EntryId, GroupId, Map, Timestamp};
+use crate::model::{ConversationId, GroupId, Map, Timestamp};
 
 /// How many of a group's last conversations the estimate of a wait looks at.
 const DURATIONS: usize = 50;
@@ -197,53 +199,6 @@ fn worth(priority: u32, step: Duration) -> i64 {
     i64::try_from(step.as_micros()).unwrap_or(i64::MAX).saturating_mul(i64::from(priority)).min(i64::MAX / 4)
 }
 
-/// Durations by tenth of a second: enough for a median.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Spread(BTreeMap<u64, u64>);
-
-impl Spread {
-    pub(super) fn add(&mut self, duration: Duration) {
-        let tenths = u64::try_from(duration.as_millis() / 100).unwrap_or(u64::MAX);
-        // Past a quarter of an hour the steps are those of a second, past a day of a minute: the table stays small.
-        let step = if tenths < 9_000 {
-            1
-        } else if tenths < 864_000 {
-            10
-        } else {
-            600
-        };
-        *self.0.entry(tenths / step * step).or_default() += 1;
-    }
-
-    pub(super) fn median(&self) -> Option<Duration> {
-        let half = self.0.values().sum::<u64>().checked_sub(1)? / 2;
-        let mut seen = 0;
-        for (tenths, count) in &self.0 {
-            seen += count;
-            if seen > half {
-                return Some(Duration::from_millis(tenths * 100));
-            }
-        }
-        None
-    }
-}
-
-/// The figures of a seller's day.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Day {
-    /// Which day, by the seller's calendar.
-    pub(super) date: Option<jiff::civil::Date>,
-    pub(super) started: u64,
-    pub(super) served: u64,
-    pub(super) left: u64,
-    pub(super) closed: u64,
-    pub(super) replied: u64,
-    pub(super) replied_in_time: u64,
-    pub(super) waits: Spread,
-    pub(super) first_replies: Spread,
-    pub(super) entries: BTreeMap<EntryId, (u64, u64)>,
-}
-
 /// A seller's live state.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
@@ -274,7 +229,7 @@ impl Desk {
         &self.seller.groups[group]
     }
 
-    /// The figures of today: of the calendar day in the seller's time zone.
+    /// The figures of today, to be counted on: of the calendar day in the seller's time zone.
     pub(super) fn today(&mut self, now: Timestamp) -> &mut Day {
         if !self.day_lasts.contains(&now) {
             let (date, lasts) = self.seller.day(now);
@@ -284,5 +239,16 @@ impl Desk {
             }
         }
         &mut self.day
+    }
+
+    /// The figures of today as they are; none if they are those of another day.
+    pub(super) fn counted_today(&self, now: Timestamp) -> Option<&Day> {
+        let today = self.day_lasts.contains(&now) || self.day.date == Some(self.seller.day(now).0);
+        today.then_some(&self.day)
+    }
+
+    /// What is kept of its figures, if anything was ever counted.
+    pub(super) fn day_row(&self) -> Option<DayRow> {
+        self.day.date.map(|_| DayRow { seller: self.seller.id.clone(), day: self.day.clone() })
     }
 }

@@ -175,6 +175,8 @@ struct Work {
     rotated: Vec<(usize, usize)>,
     /// Pauses for sellers for whom the agent does not act any more.
     unpaused: Vec<(AccountId, SellerId)>,
+    /// Desks whose figures are others since the last record.
+    counted: Vec<usize>,
     /// Whether all this follows from a reload.
     reloading: bool,
 }
@@ -348,7 +350,7 @@ impl Domain {
     }
 
     /// The batch of a run: its events and the rows that are different now.
-    fn batch(&self, run: &mut Run, now: Timestamp) -> Option<Batch> {
+    fn batch(&mut self, run: &mut Run, now: Timestamp) -> Option<Batch> {
         if run.events.is_empty() {
             return None;
         }
@@ -374,6 +376,8 @@ impl Domain {
         for (desk, group) in &run.groups {
             rows.push(Row::Group(self.group_row(*desk, *group)));
         }
+        let days = self.work.counted.drain(..).filter_map(|desk| self.desks[desk].day_row());
+        rows.extend(days.map(|day| Row::Day(Box::new(day))));
         Some(Batch { at: now, events: std::mem::take(&mut run.events), rows })
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::conversation::{Conversation, Exclusion, Tail};
+use super::day::Day;
 use super::decision::Decision;
 use super::view::{By, LeftReason, Message, OfferEnd, PresenceCause, Rating};
 use crate::model::{AccountId, ConversationId, GroupId, SellerId, Status, Timestamp};
@@ -113,6 +114,8 @@ pub enum Row {
     Agent(AgentRow),
     /// A group's rotation.
     Group(GroupRow),
+    /// The figures of a seller's day.
+    Day(Box<DayRow>),
 }
 
 /// What is kept of an agent over restarts.
@@ -145,4 +148,13 @@ pub struct GroupRow {
     pub last_chosen: Option<AccountId>,
     /// The current weights of smooth weighted round robin.
     pub weights: Vec<(AccountId, i64)>,
+}
+
+/// What is kept of a seller's day over restarts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayRow {
+    /// Whose.
+    pub seller: SellerId,
+    /// What was counted on the last day on which anything was.
+    pub day: Day,
 }

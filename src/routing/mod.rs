@@ -58,6 +58,7 @@ mod agent;
 mod buyers;
 mod command;
 mod conversation;
+mod day;
 mod deadline;
 mod decision;
 mod desk;
@@ -77,9 +78,10 @@ pub use command::{
     Command, Context, Destination, Earlier, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Said, Start,
 };
 pub use conversation::{Bound, Conversation, Exclusion, Rare, RareParts, Tail};
+pub use day::{Day, Spread};
 pub use decision::{Bindings, Candidate, Cause, Chosen, Decision, Looked, Step, WhyNot};
 pub use domain::{Acted, Actor, Domain, Settings};
-pub use event::{AgentRow, Batch, Event, GroupRow, Requeue, Row};
+pub use event::{AgentRow, Batch, DayRow, Event, GroupRow, Requeue, Row};
 pub use reload::{Here, Rearranged};
 pub use table::{Recovered, Table};
 pub use tally::{BusyAgent, BusySeller, Tally};

@@ -92,6 +92,7 @@ impl Table {
         parts.correct(stored(recovered), here, now, now + self.settings.presence_grace);
         layout.absent.clear();
         layout.absent_groups.clear();
+        layout.absent_days.clear();
         self.forget_all();
         self.rebuild_from(&mut layout, directory, arrangement, parts, now);
         resume();
@@ -120,6 +121,7 @@ impl Table {
         }
         parts.agents.append(&mut layout.absent);
         parts.groups.append(&mut layout.absent_groups);
+        parts.days.append(&mut layout.absent_days);
         // The rotation of a group that is taken out is there again with the group, as it is in the store.
         let configured = |row: &GroupRow| {
             let seller = row.seller.as_ref().and_then(|seller| directory.sellers.get(seller));
@@ -135,6 +137,7 @@ impl Table {
         }
         layout.absent = rest.agents;
         layout.absent_sessions = rest.live.sessions;
+        layout.absent_days = rest.days;
         layout.directory = directory;
         layout.version += 1;
         built
@@ -204,6 +207,7 @@ impl Layout {
             absent: Vec::new(),
             absent_sessions: Sessions::default(),
             absent_groups: Vec::new(),
+            absent_days: Vec::new(),
         }
     }
 
@@ -315,6 +319,6 @@ impl Arrangement {
 }
 
 fn stored(recovered: Recovered) -> Parts {
-    let Recovered { conversations, agents, groups } = recovered;
-    Parts { conversations, agents, groups, ..Parts::default() }
+    let Recovered { conversations, agents, groups, days } = recovered;
+    Parts { conversations, agents, groups, days, ..Parts::default() }
 }

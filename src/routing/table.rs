@@ -11,7 +11,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::buyers::{Buyer, Open};
 use super::domain::{Acted, Actor, Domain, Sessions, Settings};
-use super::event::{AgentRow, Batch, Event, GroupRow, Row};
+use super::event::{AgentRow, Batch, DayRow, Event, GroupRow, Row};
 use super::{Command, Conversation, Outcome, Refusal, Said, Tally, View};
 use crate::directory::{Directory, Domain as Plan, DomainId};
 use crate::model::{AccountId, BuyerKey, ConversationId, KeyHasher, Map, SellerId, Sender, Timestamp};
@@ -25,6 +25,8 @@ pub struct Recovered {
     pub agents: Vec<AgentRow>,
     /// Groups' rotations.
     pub groups: Vec<GroupRow>,
+    /// The figures of sellers' days.
+    pub days: Vec<DayRow>,
 }
 
 /// The table.
@@ -54,6 +56,8 @@ pub(super) struct Layout {
     pub(super) absent_sessions: Sessions,
     /// What the store has of the rotations of groups that are not configured now.
     pub(super) absent_groups: Vec<GroupRow>,
+    /// The figures of sellers that are not configured now.
+    pub(super) absent_days: Vec<DayRow>,
 }
 
 /// A domain where it stands in the table.

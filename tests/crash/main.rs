@@ -15,6 +15,7 @@ use fenliu::model::{Body, Sender, Visibility};
 use fenliu::routing::{Batch, Event, Message, Row};
 use host::Host;
 use load::{Load, standing, start};
+use serde_json::Value;
 
 /// How often the daemon is killed, if `CRASH_ROUNDS` does not say otherwise.
 const ROUNDS: u64 = 20;
@@ -121,6 +122,49 @@ async fn a_crash_in_the_middle_of_a_reload_leaves_the_new_configuration_and_a_ta
     }
     // Whoever asks may have the answer before the daemon ends at the last point.
     assert!(crashed >= 3 && survived > 0, "{crashed} and {survived}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lead_sees_the_figures_of_the_day_from_before_the_crash_and_they_go_on() {
+    let host = Host::new();
+    host.start();
+    let mut bo = host.session(Role::Staff, "bo").await;
+    for buyer in ["ann", "ben", "cai"] {
+        let mut buyer = host.session(Role::Buyer, buyer).await;
+        let started = start(&mut buyer, "ink").await.unwrap().unwrap()["conversation"].clone();
+        if started["state"] == "active" {
+            bo.call("message.send", load::message(&started["id"], "answer")).await.unwrap().unwrap();
+        }
+    }
+    let ben = open_of(&mut bo, "ben").await;
+    bo.call("conversation.close", serde_json::json!({ "conversation": ben })).await.unwrap().unwrap();
+
+    let before = day_of_ink(&host).await;
+    host.kill();
+    host.start();
+    let after = day_of_ink(&host).await;
+
+    let counts = |today: &Value| ["started", "served", "left", "closed"].map(|name| today[name].as_u64().unwrap());
+    assert_eq!(counts(&before.0), [3, 3, 0, 1]);
+    assert!(before.0["replied_in_time_ratio"] == 1.0 && !before.0["median_wait_s"].is_null(), "{before:?}");
+    assert_eq!(after, before);
+    let mut dan = host.session(Role::Buyer, "dan").await;
+    start(&mut dan, "ink").await.unwrap().unwrap();
+    assert_eq!(day_of_ink(&host).await.0["started"], 4);
+}
+
+/// The conversation that an agent has with a buyer.
+async fn open_of(agent: &mut host::Session, buyer: &str) -> Value {
+    let list = agent.call("conversation.list", serde_json::json!({})).await.unwrap().unwrap();
+    let mut all = list["conversations"].as_array().unwrap().iter();
+    all.find(|one| one["buyer"]["id"] == buyer).unwrap()["id"].clone()
+}
+
+/// The figures of one seller's day, and those of its entries.
+async fn day_of_ink(host: &Host) -> (Value, Value) {
+    let mut wei = host.session(Role::Staff, "wei").await;
+    let desk = wei.call("desk.view", serde_json::json!({ "seller": "ink" })).await.unwrap().unwrap();
+    (desk["today"].clone(), desk["entries"].clone())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -182,6 +182,10 @@ impl Shop {
                     self.kept.groups.retain(|kept| (&kept.seller, &kept.group) != (&row.seller, &row.group));
                     self.kept.groups.push(row);
                 }
+                Row::Day(row) => {
+                    self.kept.days.retain(|kept| kept.seller != row.seller);
+                    self.kept.days.push(*row);
+                }
             }
         }
     }

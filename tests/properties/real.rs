@@ -7,8 +7,8 @@ use std::time::Duration;
 use fenliu::directory::{Directory, DomainId};
 use fenliu::model::{AccountId, Caller, ConversationId, GroupId, SellerId, State, Timestamp};
 use fenliu::routing::{
-    Acted, Actor, AgentRow, Batch, Command, Conversation, Event, GroupRow, Outcome, Recovered, Row, Settings, Table,
-    View,
+    Acted, Actor, AgentRow, Batch, Command, Conversation, DayRow, Event, GroupRow, Outcome, Recovered, Row, Settings,
+    Table, View,
 };
 
 /// How long an agent keeps its conversations without a session.
@@ -21,6 +21,7 @@ pub struct Store {
     pub closed: BTreeMap<ConversationId, Conversation>,
     pub agents: BTreeMap<AccountId, AgentRow>,
     pub groups: BTreeMap<(SellerId, GroupId), GroupRow>,
+    pub days: BTreeMap<SellerId, DayRow>,
 }
 
 impl Store {
@@ -45,6 +46,9 @@ impl Store {
                 Row::Group(group) => {
                     self.groups.insert((group.seller.clone().unwrap(), group.group.clone().unwrap()), group.clone());
                 }
+                Row::Day(day) => {
+                    self.days.insert(day.seller.clone(), (**day).clone());
+                }
             }
         }
     }
@@ -55,6 +59,7 @@ impl Store {
             conversations: self.open.values().cloned().collect(),
             agents: self.agents.values().cloned().collect(),
             groups: self.groups.values().cloned().collect(),
+            days: self.days.values().cloned().collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fenliu::directory::Directory;
 use fenliu::journal::Write;
 use fenliu::model::{AccountId, ConversationId, GroupId, SellerId, State};
-use fenliu::routing::{AgentRow, Batch, Conversation, Event, GroupRow, Recovered, Row};
+use fenliu::routing::{AgentRow, Batch, Conversation, DayRow, Event, GroupRow, Recovered, Row};
 
 use crate::disk::{Disk, accepted};
 use crate::draft::Draft;
@@ -39,6 +39,7 @@ pub struct Rows {
     pub open: BTreeMap<ConversationId, Conversation>,
     pub agents: BTreeMap<AccountId, AgentRow>,
     pub groups: BTreeMap<(SellerId, GroupId), GroupRow>,
+    pub days: BTreeMap<SellerId, DayRow>,
 }
 
 impl Rows {
@@ -64,6 +65,9 @@ impl Rows {
                 Row::Group(group) => {
                     self.groups.insert((group.seller.clone().unwrap(), group.group.clone().unwrap()), group.clone());
                 }
+                Row::Day(day) => {
+                    self.days.insert(day.seller.clone(), (**day).clone());
+                }
             }
         }
         closed
@@ -75,6 +79,7 @@ impl Rows {
             conversations: self.open.values().cloned().collect(),
             agents: self.agents.values().cloned().collect(),
             groups: self.groups.values().cloned().collect(),
+            days: self.days.values().cloned().collect(),
         }
     }
 }

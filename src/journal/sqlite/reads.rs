@@ -9,12 +9,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use super::chain::{self, Chain};
 use super::failed;
 
-use super::stored::{Detail, Trace, from_json, state, state_name};
+use super::stored::{Detail, Figures, Trace, from_json, state, state_name};
 use super::writing::sender_columns;
 use crate::journal::{Again, Audit, Audited, Filter, History, Known, Listed, Range, Recovered, StoreError};
 use crate::model::{Body, BuyerKey, ConversationId, EntryId, GroupId, SellerId, Sender, Status, Timestamp, Visibility};
 use crate::routing::{
-    self, AgentRow, Conversation, Decision, GroupRow, Message, Past, Profile, Rare, Resent, Said, Tail,
+    self, AgentRow, Conversation, DayRow, Decision, GroupRow, Message, Past, Profile, Rare, Resent, Said, Tail,
 };
 
 pub(super) const CONVERSATION: &str =
@@ -25,6 +25,7 @@ pub(super) const CONVERSATION: &str =
 
 const AGENTS: &str = "SELECT * FROM agent ORDER BY account";
 const GROUPS: &str = "SELECT * FROM rotation ORDER BY seller, team";
+const DAYS: &str = "SELECT seller, date, detail FROM day ORDER BY seller";
 
 fn open_conversations() -> String {
     format!("{CONVERSATION} WHERE c.state <> 'closed' ORDER BY c.number")
@@ -34,12 +35,13 @@ pub(super) fn recovered(connection: &Connection) -> Result<Recovered, StoreError
     let conversations = all(connection, &open_conversations(), &[], conversation)?;
     let agents = all(connection, AGENTS, &[], agent)?;
     let groups = all(connection, GROUPS, &[], group)?;
+    let days = all(connection, DAYS, &[], day)?;
     let last_time: i64 =
         connection.query_row("SELECT last_time FROM progress", [], |row| row.get(0)).map_err(failed)?;
     let sql = "SELECT detail FROM accepted ORDER BY generation DESC LIMIT 1";
     let accepted: Option<String> = connection.query_row(sql, [], |row| row.get(0)).optional().map_err(failed)?;
     Ok(Recovered {
-        table: routing::Recovered { conversations, agents, groups },
+        table: routing::Recovered { conversations, agents, groups, days },
         last_time: Timestamp::from_micros(last_time),
         accepted: accepted.as_deref().map(from_json).transpose()?,
     })
@@ -322,6 +324,12 @@ fn group(row: &Row<'_>) -> Result<GroupRow, StoreError> {
         last_chosen: column::<Option<String>>(row, 2)?.map(Into::into),
         weights: from_json(&column::<String>(row, 3)?)?,
     })
+}
+
+fn day(row: &Row<'_>) -> Result<DayRow, StoreError> {
+    let (date, detail): (String, String) = (column(row, 1)?, column(row, 2)?);
+    let figures: Figures = from_json(&detail)?;
+    Ok(DayRow { seller: column::<String>(row, 0)?.into(), day: figures.into_day(&date)? })
 }
 
 fn vouching(name: String) -> Option<SellerId> {

@@ -135,14 +135,21 @@ CREATE TABLE progress (
 INSERT INTO progress VALUES (1, 0, 0);
 ";
 
-/// Made also where the other tables are there already: a store from before it has none.
-const PRESENCE: &str = "
+/// Made also where the other tables are there already: a store from before them has none.
+const LATER: &str = "
 -- What agents said of themselves, and when: a replay needs to know who was there.
 CREATE TABLE IF NOT EXISTS presence (
   number  INTEGER PRIMARY KEY,
   account TEXT NOT NULL,
   at      INTEGER NOT NULL,
   status  TEXT NOT NULL
+) STRICT;
+
+-- What was counted of each seller's day, the last one on which anything was.
+CREATE TABLE IF NOT EXISTS day (
+  seller TEXT PRIMARY KEY,
+  date   TEXT NOT NULL,                      -- by the seller's calendar
+  detail TEXT NOT NULL                       -- JSON
 ) STRICT;
 ";
 
@@ -151,10 +158,10 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), StoreError> {
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
     match found {
         0 => {
-            let script = format!("BEGIN IMMEDIATE; {TABLES} {PRESENCE} PRAGMA user_version = {VERSION}; COMMIT;");
+            let script = format!("BEGIN IMMEDIATE; {TABLES} {LATER} PRAGMA user_version = {VERSION}; COMMIT;");
             connection.execute_batch(&script).map_err(failed)
         }
-        VERSION => connection.execute_batch(PRESENCE).map_err(failed),
+        VERSION => connection.execute_batch(LATER).map_err(failed),
         found => Err(StoreError::Newer { found, known: VERSION }),
     }
 }

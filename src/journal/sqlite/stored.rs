@@ -8,10 +8,10 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use crate::journal::StoreError;
-use crate::model::{AccountId, BindingId, GroupId, SellerId, State, Timestamp};
+use crate::model::{AccountId, BindingId, EntryId, GroupId, SellerId, State, Timestamp};
 use crate::routing::{
-    Bindings, Bound, Candidate, Cause, Chosen, Conversation, Decision, Exclusion, LeftReason, RareParts, Rating, Step,
-    WhyNot,
+    Bindings, Bound, Candidate, Cause, Chosen, Conversation, Day, Decision, Exclusion, LeftReason, RareParts, Rating,
+    Spread, Step, WhyNot,
 };
 
 const EXCLUSIONS: [(Exclusion, &str); 5] = [
@@ -248,6 +248,51 @@ impl Trace {
             unavailable: unavailable.collect::<Result<_, StoreError>>()?,
             runner_up: self.runner_up,
             chosen: Chosen { agent, group, via, state },
+        })
+    }
+}
+
+/// What has no column in `day`.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Figures {
+    started: u64,
+    served: u64,
+    left: u64,
+    closed: u64,
+    replied: u64,
+    replied_in_time: u64,
+    waits: Vec<(u32, u32)>,
+    first_replies: Vec<(u32, u32)>,
+    entries: Vec<(EntryId, u64, u64)>,
+}
+
+impl Figures {
+    pub(super) fn of(day: &Day) -> Self {
+        Self {
+            started: day.started,
+            served: day.served,
+            left: day.left,
+            closed: day.closed,
+            replied: day.replied,
+            replied_in_time: day.replied_in_time,
+            waits: day.waits.counts().to_vec(),
+            first_replies: day.first_replies.counts().to_vec(),
+            entries: day.entries.iter().map(|(entry, (started, served))| (entry.clone(), *started, *served)).collect(),
+        }
+    }
+
+    pub(super) fn into_day(self, date: &str) -> Result<Day, StoreError> {
+        Ok(Day {
+            date: Some(date.parse().map_err(|_| unknown("date", date))?),
+            started: self.started,
+            served: self.served,
+            left: self.left,
+            closed: self.closed,
+            replied: self.replied,
+            replied_in_time: self.replied_in_time,
+            waits: Spread::from_counts(self.waits),
+            first_replies: Spread::from_counts(self.first_replies),
+            entries: self.entries.into_iter().map(|(entry, started, served)| (entry, (started, served))).collect(),
         })
     }
 }

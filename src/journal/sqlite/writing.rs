@@ -7,11 +7,11 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::failed;
 use super::reads::whole;
-use super::stored::{Detail, Trace, json, state_name};
+use super::stored::{Detail, Figures, Trace, json, state_name};
 use crate::directory::Accepted;
 use crate::journal::{Audit, StoreError, Write};
 use crate::model::{AccountId, ConversationId, GroupId, Map, SellerId, Sender, State, Status, Timestamp, Visibility};
-use crate::routing::{AgentRow, Conversation, Event, GroupRow, Message, Row, Tail};
+use crate::routing::{AgentRow, Conversation, DayRow, Event, GroupRow, Message, Row, Tail};
 
 /// How many accepted configurations are kept, for people who want to see an earlier one.
 const GENERATIONS: i64 = 16;
@@ -48,6 +48,7 @@ struct Changed {
     tails: Map<ConversationId, (u64, Option<Timestamp>, Tail)>,
     agents: BTreeMap<AccountId, AgentRow>,
     groups: BTreeMap<(Option<SellerId>, Option<GroupId>), GroupRow>,
+    days: BTreeMap<SellerId, Box<DayRow>>,
     closed: Vec<ConversationId>,
     last_time: Timestamp,
 }
@@ -121,6 +122,10 @@ impl<'a> Writing<'a> {
             }
             Row::Group(group) => {
                 self.changed.groups.insert((group.seller.clone(), group.group.clone()), group.clone());
+                Ok(())
+            }
+            Row::Day(day) => {
+                self.changed.days.insert(day.seller.clone(), day.clone());
                 Ok(())
             }
         }
@@ -258,6 +263,7 @@ impl<'a> Writing<'a> {
         self.tails()?;
         self.agents()?;
         self.groups()?;
+        self.days()?;
         let sql = "UPDATE progress SET commits = ?, last_time = max(last_time, ?)";
         self.prepared(sql)?.execute(params![whole(commits), self.changed.last_time.micros()]).map_err(failed)?;
         for closed in &self.changed.closed {
@@ -326,6 +332,18 @@ impl<'a> Writing<'a> {
                 json(&group.weights)?,
             ];
             statement.execute(row).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn days(&self) -> Result<(), StoreError> {
+        if self.changed.days.is_empty() {
+            return Ok(());
+        }
+        let mut statement = self.prepared("INSERT OR REPLACE INTO day VALUES (?, ?, ?)")?;
+        for row in self.changed.days.values() {
+            let date = row.day.date.map(|date| date.to_string());
+            statement.execute(params![row.seller.as_str(), date, json(&Figures::of(&row.day))?]).map_err(failed)?;
         }
         Ok(())
     }

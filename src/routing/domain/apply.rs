@@ -3,6 +3,7 @@
 use super::{Domain, Entry, Fresh, Run};
 use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, State, Status, Timestamp};
 use crate::routing::conversation::{Bound, Conversation, Exclusion};
+use crate::routing::day::Day;
 use crate::routing::event::{Event, GroupRow, Requeue};
 use crate::routing::view::LeftReason;
 
@@ -29,7 +30,7 @@ impl Domain {
             }
             Event::Queued { conversation, group, requeue, at } => self.queued(*conversation, group, requeue, *at),
             Event::Regrouped { conversation, group, at } => self.regrouped(*conversation, group, *at),
-            Event::Left { conversation, reason, .. } => self.left(*conversation, *reason),
+            Event::Left { conversation, reason, at } => self.left(*conversation, *reason, *at),
             Event::RecentWaitEnded { conversation } => {
                 self.change(*conversation, |c| c.rare.change(|rare| rare.recent_until = None));
                 self.look_again(*conversation);
@@ -70,12 +71,15 @@ impl Domain {
         }
     }
 
-    fn left(&mut self, id: ConversationId, reason: LeftReason) {
+    fn left(&mut self, id: ConversationId, reason: LeftReason, at: Timestamp) {
         self.change(id, |c| {
             c.state = State::LeftMessage;
             c.left = Some(reason);
             c.rare.change(|rare| (rare.recent_until, rare.pause_until) = (None, None));
         });
+        if let Some(desk) = self.conversations.get(&id).map(|entry| entry.desk) {
+            self.count(desk, at).left += 1;
+        }
         self.look_again(id);
         self.work.rounds.insert(id);
     }
@@ -153,6 +157,11 @@ impl Domain {
         let Some(desk) = self.desk_at.get(&conversation.seller).copied() else { return };
         let group = self.group_of(desk, &conversation.group).unwrap_or(self.desks[desk].default_group);
         let id = conversation.id;
+        if !reopened {
+            let today = self.count(desk, conversation.started_at);
+            today.started += 1;
+            today.entries.entry(conversation.entry.clone()).or_default().0 += 1;
+        }
         self.buyers.insert(&conversation.profile, id);
         self.conversations.insert(id, Box::new(Entry::new(conversation.clone(), desk, group, reopened)));
         self.mark_due(id, conversation.waiting_since);
@@ -303,7 +312,7 @@ impl Domain {
         if let Some(assigned) = conversation.assigned_at.filter(|_| owner.is_some()) {
             self.desks[desk].groups[group].durations.add(at.since(assigned));
         }
-        self.desks[desk].today(at).closed += 1;
+        self.count(desk, at).closed += 1;
         if let Some(agent) = owner.as_ref().and_then(|owner| self.agent_of(owner)) {
             self.agents[agent].last_ended = self.next_time(at);
             self.ended(agent);
@@ -422,10 +431,18 @@ impl Domain {
         let Some(entry) = self.conversations.get(&id) else { return };
         let (desk, came, waited) =
             (entry.desk, entry.conversation.entry.clone(), at.since(entry.conversation.started_at));
-        let today = self.desks[desk].today(at);
+        let today = self.count(desk, at);
         today.served += 1;
         today.waits.add(waited);
         today.entries.entry(came).or_default().1 += 1;
+    }
+
+    /// The figures of a desk's day, of which something is counted: they are kept with what the command brings about.
+    pub(super) fn count(&mut self, desk: usize, at: Timestamp) -> &mut Day {
+        if !self.work.counted.contains(&desk) {
+            self.work.counted.push(desk);
+        }
+        self.desks[desk].today(at)
     }
 
     /// The open conversation of a buyer with a seller.

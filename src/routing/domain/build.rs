@@ -12,8 +12,9 @@ use crate::model::{Map, Timestamp};
 use crate::routing::agent::{Agent, Post, Seat};
 use crate::routing::buyers::Buyers;
 use crate::routing::conversation::Conversation;
+use crate::routing::day::Day;
 use crate::routing::deadline::{Deadlines, Due};
-use crate::routing::desk::{Day, Desk, DeskArmed, GroupState, MemberState};
+use crate::routing::desk::{Desk, DeskArmed, GroupState, MemberState};
 use crate::routing::event::Row;
 use crate::routing::fronts::Fronts;
 use crate::routing::index::Index;
@@ -50,6 +51,7 @@ impl Domain {
         domain.add_desks(plan);
         domain.restore_pauses(&parts.agents);
         domain.restore_groups(&parts.groups);
+        domain.restore_days(parts.days);
         domain.add_pools();
         domain.restore_live(&parts.live, now);
         for agent in 0..domain.agents.len() {
@@ -79,7 +81,7 @@ impl Domain {
         domain
     }
 
-    /// Everything that a store has to keep, as it is now: conversations by id, agents, rotations.
+    /// Everything that a store has to keep, as it is now: conversations by id, agents, rotations, figures.
     pub fn rows(&self) -> Vec<Row> {
         let mut conversations: Vec<_> = self.conversations.values().map(|entry| entry.conversation.clone()).collect();
         conversations.sort_by_key(|conversation| conversation.id);
@@ -89,7 +91,8 @@ impl Domain {
             (0..desk.groups.len()).filter(move |group| rotates(desk.config(*group))).map(move |group| (at, group))
         });
         let groups = groups.map(|(at, group)| Row::Group(self.group_row(at, group)));
-        conversations.chain(agents).chain(groups).collect()
+        let days = self.desks.iter().filter_map(|desk| desk.day_row()).map(|day| Row::Day(Box::new(day)));
+        conversations.chain(agents).chain(groups).chain(days).collect()
     }
 
     fn add_agents(&mut self, plan: &Plan) {

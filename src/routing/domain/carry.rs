@@ -8,8 +8,8 @@ use crate::directory::WhenLost;
 use crate::model::{AccountId, ConversationId, GroupId, Map, SellerId, SessionId, State, Status, Timestamp};
 use crate::routing::agent::{Reach, WrapUp};
 use crate::routing::conversation::Conversation;
-use crate::routing::desk::{Day, Durations};
-use crate::routing::event::{AgentRow, GroupRow};
+use crate::routing::desk::Durations;
+use crate::routing::event::{AgentRow, DayRow, GroupRow};
 use crate::routing::listeners::Listeners;
 use crate::routing::reload::Here;
 
@@ -22,6 +22,8 @@ pub(in crate::routing) struct Parts {
     pub(in crate::routing) agents: Vec<AgentRow>,
     /// Groups' rotations.
     pub(in crate::routing) groups: Vec<GroupRow>,
+    /// The figures of sellers' days.
+    pub(in crate::routing) days: Vec<DayRow>,
     /// What no restart keeps.
     pub(in crate::routing) live: Live,
 }
@@ -39,14 +41,13 @@ pub(in crate::routing) struct Live {
     pub(super) entries: Map<ConversationId, Entry>,
     pub(in crate::routing) sessions: Sessions,
     pub(super) wrap_ups: Vec<(AccountId, SellerId, Option<GroupId>, Timestamp)>,
-    pub(super) desks: HashMap<SellerId, Figures>,
+    pub(super) desks: HashMap<SellerId, Desk>,
 }
 
-/// Who looks at a desk, and what it has counted.
+/// Who looks at a desk, and how long conversations of its groups took.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Figures {
+pub(super) struct Desk {
     pub(super) listeners: Listeners,
-    pub(super) day: Day,
     pub(super) durations: HashMap<GroupId, Durations>,
 }
 
@@ -56,6 +57,7 @@ impl Parts {
         self.conversations.extend(other.conversations);
         self.agents.extend(other.agents);
         self.groups.extend(other.groups);
+        self.days.extend(other.days);
         let live = &mut self.live;
         live.running |= other.live.running;
         live.held = live.held.max(other.live.held);
@@ -93,14 +95,17 @@ impl Parts {
             let share = row.seller.as_ref().map_or(shares, of_seller);
             dealt[share].groups.push(row);
         }
+        for row in self.days {
+            dealt[of_seller(&row.seller)].days.push(row);
+        }
         for (account, sessions) in live.sessions {
             dealt[of_agent(&account)].live.sessions.insert(account, sessions);
         }
         for wrap_up in live.wrap_ups {
             dealt[of_seller(&wrap_up.1)].live.wrap_ups.push(wrap_up);
         }
-        for (id, figures) in live.desks {
-            dealt[of_seller(&id)].live.desks.insert(id, figures);
+        for (id, desk) in live.desks {
+            dealt[of_seller(&id)].live.desks.insert(id, desk);
         }
         dealt
     }
@@ -125,6 +130,7 @@ impl Parts {
         }
         self.agents = stored.agents;
         self.groups = stored.groups;
+        self.days = stored.days;
         let reachable = self.agents.iter().filter(|row| row.status != Status::Offline).map(|row| &row.account);
         let reachable: HashSet<_> = reachable.collect();
         let mut left = HashSet::new();
@@ -137,8 +143,8 @@ impl Parts {
             *grace_until = reachable.contains(account).then(|| grace_until.unwrap_or(grace));
             left.insert(account.clone());
         }
-        for figures in live.desks.values_mut() {
-            figures.listeners.retain(|account, _| !left.contains(account));
+        for desk in live.desks.values_mut() {
+            desk.listeners.retain(|account, _| !left.contains(account));
         }
     }
 }
@@ -150,12 +156,12 @@ impl Domain {
         for (at, desk) in self.desks.iter().enumerate() {
             parts.groups.extend((0..desk.groups.len()).map(|group| self.group_row(at, group)));
             let durations = desk.groups.iter().zip(&desk.seller.groups);
-            let figures = Figures {
+            parts.days.extend(desk.day_row());
+            let live = Desk {
                 listeners: desk.listeners.clone(),
-                day: desk.day.clone(),
                 durations: durations.map(|(state, group)| (group.id.clone(), state.durations.clone())).collect(),
             };
-            parts.live.desks.insert(desk.seller.id.clone(), figures);
+            parts.live.desks.insert(desk.seller.id.clone(), live);
         }
         for agent in &self.agents {
             parts.agents.push(agent.row(|desk| self.desks[desk].seller.id.clone()));
@@ -220,6 +226,13 @@ impl Domain {
         }
     }
 
+    pub(super) fn restore_days(&mut self, rows: Vec<DayRow>) {
+        for row in rows {
+            let Some(desk) = self.desk_at.get(&row.seller) else { continue };
+            self.desks[*desk].day = row.day;
+        }
+    }
+
     pub(super) fn restore_live(&mut self, live: &Live, now: Timestamp) {
         let grace = now + self.settings.presence_grace;
         self.held = if live.running { live.held } else { Some((now, grace)) };
@@ -243,10 +256,9 @@ impl Domain {
             self.take_slot(agent, desk, via);
         }
         for desk in &mut self.desks {
-            let Some(figures) = live.desks.get(&desk.seller.id) else { continue };
-            desk.listeners.clone_from(&figures.listeners);
-            desk.day.clone_from(&figures.day);
-            for (group, durations) in &figures.durations {
+            let Some(before) = live.desks.get(&desk.seller.id) else { continue };
+            desk.listeners.clone_from(&before.listeners);
+            for (group, durations) in &before.durations {
                 if let Some(group) = desk.group_at.get(group) {
                     desk.groups[*group].durations.clone_from(durations);
                 }

@@ -67,7 +67,7 @@ impl Domain {
         }
         if let Some(after) = first_reply {
             let in_time = after <= self.desks[desk].config(group).reply_within;
-            let today = self.desks[desk].today(message.at);
+            let today = self.count(desk, message.at);
             today.first_replies.add(after);
             today.replied += 1;
             today.replied_in_time += u64::from(in_time);

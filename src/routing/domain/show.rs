@@ -8,6 +8,7 @@ use super::route::Asked;
 use super::{Actor, Cause, Domain, Entry};
 use crate::model::{AccountId, Body, Caller, ConversationId, SellerId, Sender, State, Status, Timestamp, Visibility};
 use crate::routing::conversation::Conversation;
+use crate::routing::day::Day;
 use crate::routing::desk::{self, GroupState};
 use crate::routing::view::{
     Desk, DeskAgent, DeskEntry, DeskGroup, LeftReason, Message, Outcome, Place, Seen, Today, View,
@@ -99,9 +100,10 @@ impl Domain {
     }
 
     /// A desk as it is now.
-    pub(super) fn desk(&mut self, at: usize, now: Timestamp) -> Arc<Desk> {
-        let day = self.desks[at].today(now).clone();
+    pub(super) fn desk(&self, at: usize, now: Timestamp) -> Arc<Desk> {
         let desk = &self.desks[at];
+        let nothing = Day::default();
+        let day = desk.counted_today(now).unwrap_or(&nothing);
         let waited = |id: &ConversationId| now.since(self.conversations[id].conversation.waiting_since);
         let groups = desk.groups.iter().map(|group| DeskGroup {
             group: desk.config(group.at).id.clone(),

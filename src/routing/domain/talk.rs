@@ -37,7 +37,6 @@ impl Domain {
         self.is_fresh(id, fresh);
         let event = Event::Started { conversation: Box::new(entry.conversation) };
         self.happen(Change::new(event, Cause::Start), now, run);
-        self.count_started(desk, &start.entry, now);
         run.first = start.message.as_ref().map(|_| (id, run.outgoing.len()));
         let seq = start.message.as_ref().map(|message| self.write(id, None, message, now, run)).transpose()?;
         Ok(Answer::Started { id, resumed: false, seq })
@@ -253,11 +252,5 @@ impl Domain {
             return Ok(true);
         }
         self.owned_by(actor, id).map(|()| false)
-    }
-
-    fn count_started(&mut self, desk: usize, entry: &crate::model::EntryId, now: Timestamp) {
-        let today = self.desks[desk].today(now);
-        today.started += 1;
-        today.entries.entry(entry.clone()).or_default().0 += 1;
     }
 }

@@ -61,12 +61,11 @@ impl Domain {
             Event::OfferEnded { conversation, why, .. } => self.tell_offer_end(*conversation, before.agent, *why, run),
             Event::Assigned { conversation, .. } => self.tell_assigned(*conversation, change, before, now, run),
             Event::Queued { conversation, .. } => self.tell_queued(*conversation, change.cause, before, run),
-            Event::Left { conversation, reason, at } => {
+            Event::Left { conversation, reason, .. } => {
                 let Some(entry) = self.conversations.get(conversation) else { return };
                 let (desk, reason) = (entry.desk, *reason);
                 let notice = Notice::LeftMessage { conversation: *conversation, reason, text: change.note.clone() };
                 self.to(entry, vec![buyer(entry)], notice, run);
-                self.desks[desk].today(*at).left += 1;
                 self.tell_queue_moved(desk, now);
             }
             Event::Closed { conversation, by, reason, .. } => {

@@ -3,12 +3,12 @@
 use rusqlite::StatementStatus;
 
 use super::*;
-use crate::journal::conformance::{conversation, message};
+use crate::journal::conformance::{conversation, day, message};
 use crate::journal::{Durability, Position, Sink, Sqlite, Write};
 use crate::model::State;
 use crate::routing::{Batch, Event, Row};
 
-/// A store with 30 open conversations, 5 agents and 3 groups, among so many closed ones.
+/// A store with 30 open conversations, 5 agents, 3 groups and the day of 2 sellers, among so many closed ones.
 fn filled(directory: &std::path::Path, closed: u128) -> Sqlite {
     let (sqlite, mut sink) = Sqlite::open(directory, Durability::Normal).unwrap();
     let write = |id: u128, state| {
@@ -32,7 +32,8 @@ fn filled(directory: &std::path::Path, closed: u128) -> Sqlite {
         let group = Some(format!("group-{number}").into());
         Row::Group(GroupRow { seller: Some("tea".into()), group, last_chosen: None, weights: Vec::new() })
     });
-    let rows = agents.chain(groups).collect();
+    let days = ["ink", "tea"].map(|seller| Row::Day(Box::new(DayRow { seller: seller.into(), day: day(7) })));
+    let rows = agents.chain(groups).chain(days).collect();
     let rest = Write::Batch(Batch { at: Timestamp::ZERO, events: Vec::new(), rows });
     sink.commit(&conversations.chain([rest]).collect::<Vec<_>>(), Position(1)).unwrap();
     sqlite
@@ -42,12 +43,13 @@ fn filled(directory: &std::path::Path, closed: u128) -> Sqlite {
 fn started(sqlite: &Sqlite) -> (usize, i32) {
     let connection = sqlite.place.connect_to_read().unwrap();
     let table = recovered(&connection).unwrap().table;
-    let steps = [&open_conversations(), AGENTS, GROUPS].map(|sql| {
+    let steps = [&open_conversations(), AGENTS, GROUPS, DAYS].map(|sql| {
         let statement = connection.prepare_cached(sql).unwrap();
         statement.get_status(StatementStatus::VmStep)
     });
     assert!(steps.iter().all(|steps| *steps > 0));
-    (table.conversations.len() + table.agents.len() + table.groups.len(), steps.iter().sum())
+    let rows = table.conversations.len() + table.agents.len() + table.groups.len() + table.days.len();
+    (rows, steps.iter().sum())
 }
 
 #[test]
@@ -58,6 +60,6 @@ fn a_start_reads_what_is_open_and_costs_the_same_whatever_there_was_before() {
 
     let (rows, steps) = started(&fresh);
 
-    assert_eq!(rows, 30 + 5 + 3);
+    assert_eq!(rows, 30 + 5 + 3 + 2);
     assert_eq!(started(&old), (rows, steps));
 }
