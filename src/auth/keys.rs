@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jsonwebtoken::{DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{DecodingKey, EncodingKey, Header};
 use serde_json::{Map, Value};
 
 use super::claims::{Claims, Identity, Read, Rejected};
+use super::provider::Seal;
 use super::settings::{Algorithm, Role, Settings};
+use super::token::Token;
 use super::{OWN_KEY, provider, secret};
 use crate::model::{AccountId, BuyerKey, Caller, SellerId, Timestamp};
 
@@ -66,8 +68,7 @@ pub enum MintError {
 
 struct Key {
     kid: Arc<str>,
-    algorithm: Algorithm,
-    decoding: DecodingKey,
+    seal: Seal,
     roles: Vec<Role>,
     sellers: Option<Arc<[SellerId]>>,
     own: bool,
@@ -172,30 +173,22 @@ impl Ring {
     }
 
     fn signed(&self, token: &str) -> Result<(&Key, Map<String, Value>), Rejected> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Rejected::Malformed)?;
-        let refused = [
-            ("jku", header.jku.is_some()),
-            ("jwk", header.jwk.is_some()),
-            ("x5u", header.x5u.is_some()),
-            ("x5c", header.x5c.is_some()),
-            ("crit", header.crit.is_some()),
-        ];
-        if let Some((name, _)) = refused.into_iter().find(|(_, there)| *there) {
+        let token = Token::parse(token).ok_or(Rejected::Malformed)?;
+        let header = token.header().ok_or(Rejected::Malformed)?;
+        if let Some(name) = header.refused() {
             return Err(Rejected::Header(name));
         }
         let key = match header.kid.as_deref() {
             Some(kid) => self.keys.iter().find(|key| *key.kid == *kid).ok_or(Rejected::UnknownKey)?,
             None => self.sole.and_then(|sole| self.keys.get(sole)).ok_or(Rejected::NoKey)?,
         };
-        if header.alg != key.algorithm.into() {
+        if header.alg != key.seal.algorithm() {
             return Err(Rejected::Algorithm);
         }
-        let decoded = jsonwebtoken::decode(token, &key.decoding, &signature_only(header.alg));
-        let decoded = decoded.map_err(|error| match error.kind() {
-            jsonwebtoken::errors::ErrorKind::InvalidSignature => Rejected::Signature,
-            _ => Rejected::Malformed,
-        })?;
-        Ok((key, decoded.claims))
+        if !key.seal.fits(token.signed, &token.signature) {
+            return Err(Rejected::Signature);
+        }
+        Ok((key, token.claims().ok_or(Rejected::Malformed)?))
     }
 }
 
@@ -203,8 +196,7 @@ impl Key {
     fn own(secret: &[u8]) -> Self {
         Self {
             kid: OWN_KEY.into(),
-            algorithm: Algorithm::HS256,
-            decoding: DecodingKey::from_secret(secret),
+            seal: Seal::of_secret(secret),
             roles: vec![Role::Buyer, Role::Staff, Role::Operator],
             sellers: None,
             own: true,
@@ -225,8 +217,7 @@ impl Key {
         let sellers = settings.sellers.as_ref();
         Ok(Self {
             kid: settings.kid.as_str().into(),
-            algorithm: settings.alg,
-            decoding,
+            seal: Seal::new(settings.alg.into(), &decoding).map_err(unfit)?,
             roles: settings.roles.clone(),
             sellers: sellers.map(|sellers| sellers.iter().map(|seller| SellerId::from(seller.as_str())).collect()),
             own: false,
@@ -258,13 +249,4 @@ impl From<Algorithm> for jsonwebtoken::Algorithm {
             Algorithm::RS256 => Self::RS256,
         }
     }
-}
-
-// The claims are judged here, against the time that is handed in.
-fn signature_only(algorithm: jsonwebtoken::Algorithm) -> Validation {
-    let mut validation = Validation::new(algorithm);
-    validation.required_spec_claims.clear();
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    validation
 }

@@ -9,6 +9,7 @@ mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use claims::{Claims, Identity, Rejected};
 pub use held::{Keys, Source};
