@@ -26,7 +26,7 @@ const BUFFER_MIN: usize = 8192;
 /// The buffer where headers have no limit.
 const BUFFER_MAX: usize = 1 << 20;
 /// How many headers a request may have.
-const HEADERS_MAX: usize = 100;
+pub(super) const HEADERS_MAX: usize = 100;
 
 /// Binds a public listener.
 ///
@@ -35,6 +35,8 @@ const HEADERS_MAX: usize = 100;
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
+    // Whatever it accepts has it from here.
+    socket.set_nodelay(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
@@ -94,10 +96,7 @@ pub(super) async fn accept(listener: &TcpListener, life: &Lifecycle) -> Option<(
             () = life.stopped() => return None,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                let _ = stream.set_nodelay(true);
-                return Some((stream, peer));
-            }
+            Ok(accepted) => return Some(accepted),
             Err(error) => rest(&error).await,
         }
     }
@@ -131,6 +130,18 @@ pub(super) struct Bounds {
     pub(super) headers: usize,
 }
 
+impl Bounds {
+    /// The buffer in which its headers are read.
+    pub(super) fn buffer(&self) -> usize {
+        if self.headers == 0 { BUFFER_MAX } else { self.headers.max(BUFFER_MIN) }
+    }
+
+    /// Whether so many bytes of headers are too many.
+    pub(super) fn are_passed_by(&self, bytes: usize) -> bool {
+        self.headers > 0 && bytes > self.headers
+    }
+}
+
 /// Serves a connection until it ends or the daemon does.
 pub(super) async fn serve<S, F>(stream: S, bounds: Bounds, life: &Lifecycle, answer: impl Fn(Request<Incoming>) -> F)
 where
@@ -138,7 +149,7 @@ where
     F: Future<Output = Reply>,
 {
     let service = service_fn(|request: Request<Incoming>| {
-        let too_large = bounds.headers > 0 && header_bytes(&request) > bounds.headers;
+        let too_large = bounds.are_passed_by(header_bytes(&request));
         let answered = (!too_large).then(|| answer(request));
         async move {
             Ok::<_, Infallible>(match answered {
@@ -148,8 +159,7 @@ where
         }
     });
     let mut http = hyper::server::conn::http1::Builder::new();
-    let buffer = if bounds.headers == 0 { BUFFER_MAX } else { bounds.headers.max(BUFFER_MIN) };
-    http.timer(TokioTimer::new()).max_buf_size(buffer).max_headers(HEADERS_MAX);
+    http.timer(TokioTimer::new()).max_buf_size(bounds.buffer()).max_headers(HEADERS_MAX);
     http.header_read_timeout((!bounds.time.is_zero()).then_some(bounds.time));
     let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::select! {
@@ -159,7 +169,22 @@ where
 }
 
 /// The bytes of a request's head, as they came.
-fn header_bytes(request: &Request<Incoming>) -> usize {
+pub(super) fn header_bytes<B>(request: &Request<B>) -> usize {
     let line = request.uri().path_and_query().map_or(0, |path| path.as_str().len()) + request.method().as_str().len();
     request.headers().iter().fold(line, |bytes, (name, value)| bytes + name.as_str().len() + value.len() + 4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn nothing_that_is_written_waits_for_more() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+
+        let (stream, _) = accept(&listener, &Lifecycle::default()).await.unwrap();
+
+        assert!(stream.nodelay().unwrap());
+    }
 }

@@ -3,6 +3,7 @@
 
 mod admin;
 mod client;
+mod first;
 mod gate;
 mod listener;
 mod pages;

@@ -1,14 +1,17 @@
 //! The public listener: the upgrade and what stands beside it.
 
+use std::io::Cursor;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
+use super::first::{First, first};
 use super::gate::{Gate, Over, Seat};
 use super::listener::{self, Bounds};
 use super::reply::{self, Reply, json, later, plain};
@@ -91,24 +94,49 @@ impl Public {
     }
 
     async fn attend(self: Arc<Self>, stream: TcpStream, connection: Connection) {
+        let Some(tls) = &self.settings.tls else { return self.serve(stream, connection).await };
+        let shaking = tls.acceptor().accept(stream);
+        let time = self.settings.handshake_timeout;
+        let stream = if time.is_zero() {
+            shaking.await.ok()
+        } else {
+            tokio::time::timeout(time, shaking).await.ok().and_then(Result::ok)
+        };
+        match stream {
+            Some(stream) => self.serve(stream, connection).await,
+            None => drop(self.refuse("tls", Reply::default())),
+        }
+    }
+
+    async fn serve<S>(self: &Arc<Self>, mut stream: S, connection: Connection)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let bounds = Bounds { time: self.settings.handshake_timeout, headers: self.settings.headers };
+        let life = &self.site.lifecycle;
+        let mut read = Vec::new();
+        let begun = tokio::select! {
+            biased;
+            begun = first(&mut stream, &mut read, bounds) => begun,
+            () = life.stopped() => return,
+        };
+        match begun {
+            First::Gone => return,
+            First::Asked(request, bytes) if connection.over.is_none() => {
+                if let Ok(welcome) = upgrade::judge(&request, &connection, self) {
+                    return welcome.begin(stream, read.split_off(bytes), self).await;
+                }
+            }
+            _ => {}
+        }
         let answer = |request| {
             let reply = self.route(request, &connection);
             async move { reply }
         };
-        let Some(tls) = &self.settings.tls else {
-            return listener::serve(stream, bounds, &self.site.lifecycle, answer).await;
-        };
-        let shaking = tls.acceptor().accept(stream);
-        let stream = if bounds.time.is_zero() {
-            shaking.await.ok()
-        } else {
-            tokio::time::timeout(bounds.time, shaking).await.ok().and_then(Result::ok)
-        };
-        match stream {
-            Some(stream) => listener::serve(stream, bounds, &self.site.lifecycle, answer).await,
-            None => drop(self.refuse("tls", Reply::default())),
-        }
+        // Most connections become sessions: only the others make room for a server of HTTP.
+        let (rest, out) = tokio::io::split(stream);
+        let again = tokio::io::join(Cursor::new(read).chain(rest), out);
+        Box::pin(listener::serve(again, bounds, life, answer)).await;
     }
 
     /// Counts an upgrade that is refused.

@@ -1,82 +1,124 @@
 //! The upgrade of a request to a WebSocket: origin, subprotocol, token, handshake. What is said then is `session`'s.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderValue};
-use hyper::upgrade::Upgraded;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::handshake::server::create_response;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::handshake::server::{create_response_with_body, write_response};
 
 use super::client::{self, values};
+use super::gate::Seat;
 use super::public::{Connection, Public};
 use super::reply::{Content, Reply, plain};
+use crate::auth::Identity;
 use crate::session;
 
 const SUBPROTOCOL: &str = "fenliu.v1";
+/// What an answer fits in.
+const ANSWER_ROOM: usize = 256;
 
-/// Answers a request for a WebSocket, and lets a session begin on it.
-pub(super) fn upgrade(mut request: Request<Incoming>, connection: &Connection, public: &Arc<Public>) -> Reply {
+/// Who may come in.
+pub(super) struct Welcome {
+    answer: Reply,
+    ip: IpAddr,
+    identity: Option<Identity>,
+    seats: (Arc<Seat>, Option<Seat>),
+}
+
+/// Why an upgrade is refused.
+pub(super) enum Refused {
+    Origin,
+    Subprotocol,
+    /// Its address has as many connections as it may.
+    Address,
+    Token(String),
+    Handshake,
+}
+
+/// Whether somebody who asks for a WebSocket may have one.
+pub(super) fn judge<B>(
+    request: &Request<B>,
+    connection: &Connection,
+    public: &Arc<Public>,
+) -> Result<Welcome, Refused> {
     let headers = request.headers();
     if !client::is_from_allowed_origin(headers, &public.settings.allowed_origins) {
-        return public.refuse("origin", plain(StatusCode::FORBIDDEN, "this origin is not allowed\n"));
+        return Err(Refused::Origin);
     }
-    let offered: Vec<&str> = values(headers, header::SEC_WEBSOCKET_PROTOCOL).collect();
-    let selected = offered.contains(&SUBPROTOCOL);
-    if !offered.is_empty() && !selected {
-        let reply = plain(StatusCode::BAD_REQUEST, "expected the subprotocol fenliu.v1, or none\n");
-        return public.refuse("subprotocol", reply);
+    let mut offered = values(headers, header::SEC_WEBSOCKET_PROTOCOL).peekable();
+    let offers = offered.peek().is_some();
+    let selected = offered.any(|offered| offered == SUBPROTOCOL);
+    if offers && !selected {
+        return Err(Refused::Subprotocol);
     }
     let ip = client::address(connection.peer, headers, &public.settings.trusted_proxies);
-    let seat = if connection.is_direct { Ok(None) } else { public.gate.of(ip) };
-    let Ok(seat) = seat else {
-        return public.too_many_of_one();
+    let seat = if connection.is_direct { None } else { public.gate.of(ip).map_err(|_| Refused::Address)? };
+    let token = client::bearer(headers);
+    let identity = token.map(|token| public.site.identify(token)).transpose().map_err(Refused::Token)?;
+    let mut answer = create_response_with_body(request, Content::default).map_err(|_| Refused::Handshake)?;
+    if selected {
+        answer.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    }
+    Ok(Welcome { answer, ip, identity, seats: (Arc::clone(&connection.seat), seat) })
+}
+
+/// Answers a request for a WebSocket that came by HTTP, and lets a session begin on it.
+pub(super) fn upgrade(mut request: Request<Incoming>, connection: &Connection, public: &Arc<Public>) -> Reply {
+    let welcome = match judge(&request, connection, public) {
+        Ok(welcome) => welcome,
+        Err(refused) => return refused.reply(public),
     };
-    let site = &public.site;
-    let identity = match client::bearer(headers) {
-        None => None,
-        Some(token) => match site.identify(token) {
-            Ok(identity) => Some(identity),
-            Err(why) => {
-                let mut reply = plain(StatusCode::UNAUTHORIZED, format!("{why}\n"));
-                reply.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-                return public.refuse("token", reply);
-            }
-        },
-    };
-    let Some(answer) = handshake(&request, selected) else {
-        return public.refuse("handshake", plain(StatusCode::BAD_REQUEST, "expected a WebSocket upgrade\n"));
-    };
-    let (site, upgraded) = (Arc::clone(site), hyper::upgrade::on(&mut request));
-    let seats = (Arc::clone(&connection.seat), seat);
+    let upgraded = hyper::upgrade::on(&mut request);
+    let Welcome { answer, ip, identity, seats } = welcome;
+    let site = Arc::clone(&public.site);
     public.sessions.spawn(async move {
-        match upgraded.await.map(Upgraded::downcast::<TokioIo<TcpStream>>) {
-            // Without the layers of HTTP, which every frame would have to pass.
-            Ok(Ok(plain)) => {
-                // Copied, so that the whole buffer of the request does not stay for the few bytes behind it.
-                let (io, early) = (plain.io.into_inner(), plain.read_buf.to_vec());
-                drop(plain.read_buf);
-                session::run(site, io, &early, ip, identity).await;
-            }
-            Ok(Err(other)) => session::run(site, TokioIo::new(other), &[], ip, identity).await,
-            Err(_) => {}
+        if let Ok(upgraded) = upgraded.await {
+            session::run(site, TokioIo::new(upgraded), &[], ip, identity).await;
         }
         drop(seats);
     });
     answer
 }
 
-/// The answer that makes it a WebSocket, if that is what was asked for.
-fn handshake(request: &Request<Incoming>, selected: bool) -> Option<Reply> {
-    let mut asked = Request::builder().method(request.method()).uri(request.uri()).version(request.version());
-    if let Some(headers) = asked.headers_mut() {
-        headers.clone_from(request.headers());
+impl Welcome {
+    /// Says so, and lets a session begin, of which some bytes may have come already.
+    pub(super) async fn begin<S>(self, mut stream: S, early: Vec<u8>, public: &Public)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Self { answer, ip, identity, seats } = self;
+        let mut text = Vec::with_capacity(ANSWER_ROOM);
+        if write_response(&mut text, &answer).is_err() || stream.write_all(&text).await.is_err() {
+            return;
+        }
+        let site = Arc::clone(&public.site);
+        public.sessions.spawn(async move {
+            session::run(site, stream, &early, ip, identity).await;
+            drop(seats);
+        });
     }
-    let (mut parts, ()) = asked.body(()).ok().and_then(|asked| create_response(&asked).ok())?.into_parts();
-    if selected {
-        parts.headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+}
+
+impl Refused {
+    /// The refusal, which is counted.
+    fn reply(self, public: &Public) -> Reply {
+        let (reason, reply) = match self {
+            Self::Origin => ("origin", plain(StatusCode::FORBIDDEN, "this origin is not allowed\n")),
+            Self::Subprotocol => {
+                ("subprotocol", plain(StatusCode::BAD_REQUEST, "expected the subprotocol fenliu.v1, or none\n"))
+            }
+            Self::Address => return public.too_many_of_one(),
+            Self::Token(why) => {
+                let mut reply = plain(StatusCode::UNAUTHORIZED, format!("{why}\n"));
+                reply.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                ("token", reply)
+            }
+            Self::Handshake => ("handshake", plain(StatusCode::BAD_REQUEST, "expected a WebSocket upgrade\n")),
+        };
+        public.refuse(reason, reply)
     }
-    Some(Response::from_parts(parts, Content::default()))
 }

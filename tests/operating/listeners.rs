@@ -85,6 +85,41 @@ async fn a_request_that_never_ends_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_web_socket_may_be_asked_for_in_pieces_with_something_behind_it_and_after_a_page() {
+    use std::io::{Read, Write};
+    let host = Host::start().await;
+    let ask = "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n\
+               Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    // A ping of no bytes under a mask of zeros, which is answered.
+    let ping = [0x89, 0x80, 0, 0, 0, 0];
+    let is_told = |pieces: &[&[u8]]| {
+        let mut stream = std::net::TcpStream::connect(host.address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        for piece in pieces {
+            stream.write_all(piece).unwrap();
+        }
+        let mut heard = Vec::new();
+        while !heard.ends_with(&[0x8a, 0]) {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            heard.push(byte[0]);
+        }
+        String::from_utf8_lossy(&heard).into_owned()
+    };
+    let whole = [ask.as_bytes(), &ping].concat();
+
+    for told in [
+        is_told(&[&whole]),
+        is_told(&whole.chunks(1).collect::<Vec<_>>()),
+        is_told(&[b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n", &whole]),
+    ] {
+        let told = told.to_ascii_lowercase();
+        assert!(told.contains("http/1.1 101 switching protocols\r\n"), "{told}");
+        assert!(told.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=\r\n"), "{told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_of_listed_origins_connect_and_so_do_the_daemons_own() {
     let host = Host::with(|settings, _| settings.server.allowed_origins = vec!["https://shop.example".into()]).await;
     let from = |origin: &str| host.public(&format!("GET /ws\r\nHost: chat.example\r\nOrigin: {origin}")).status;
