@@ -19,6 +19,9 @@ use crate::policy::Method;
 use crate::protocol::{self, Class, RpcError, Undone};
 use crate::routing::{Outcome, Outgoing, Refusal};
 
+/// The most lanes: to bring out is a small part of the work.
+const LANES_MAX: usize = 4;
+
 /// How many lanes there are, and how much each may have before it.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -29,8 +32,10 @@ pub struct Settings {
 }
 
 impl Default for Settings {
+    /// No more of them than can run at once: whoever comes and goes, comes and goes on each.
     fn default() -> Self {
-        Self { lanes: 4, items: 4096 }
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { lanes: processors.min(LANES_MAX), items: 4096 }
     }
 }
 

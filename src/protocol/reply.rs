@@ -18,6 +18,8 @@ use crate::routing::{self, Outcome, Refusal, View};
 
 /// What a message is without its body, about.
 const MESSAGE_BYTES: usize = 320;
+/// What most results fit in.
+const RESULT_ROOM: usize = 768;
 /// How long a page of messages may be, about: well below what a mailbox holds.
 const PAGE_BYTES_MAX: usize = 400 * 1024;
 
@@ -259,7 +261,13 @@ fn sent(id: &RawValue, seq: u64, at: Timestamp, duplicate: bool) -> Utf8Bytes {
 }
 
 fn result(id: &RawValue, value: &impl Serialize) -> Utf8Bytes {
-    raw(id, &serde_json::to_string(value).unwrap_or_default())
+    let mut out = String::with_capacity(RESULT_ROOM);
+    begin(&mut out, id);
+    let mut bytes = out.into_bytes();
+    let written = serde_json::to_writer(&mut bytes, value);
+    bytes.push(b'}');
+    // What serde writes is text.
+    written.ok().and_then(|()| String::from_utf8(bytes).ok()).unwrap_or_default().into()
 }
 
 fn begin(out: &mut String, id: &RawValue) {
