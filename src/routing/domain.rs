@@ -222,7 +222,7 @@ struct Change {
     event: Event,
     cause: Cause,
     note: Option<Arc<str>>,
-    decision: Option<Box<Decision>>,
+    decision: Option<Arc<Decision>>,
 }
 
 impl Change {
@@ -345,7 +345,6 @@ impl Domain {
         let Change { event, decision, .. } = change;
         let decided = decision.zip(event.decided());
         run.events.push(event);
-        let decided = decided.map(|(decision, conversation)| (Arc::from(decision), conversation));
         run.events.extend(decided.map(|(decision, conversation)| Event::Decided { conversation, decision }));
     }
 

@@ -44,7 +44,12 @@ impl Bars {
     }
 
     pub(super) fn iter(self) -> impl Iterator<Item = WhyNot> {
-        WhyNot::ALL.into_iter().filter(move |why| self.0 & (1 << *why as u16) != 0)
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let why = WhyNot::ALL.get(left.trailing_zeros() as usize)?;
+            left &= !(1 << *why as u16);
+            Some(*why)
+        })
     }
 }
 

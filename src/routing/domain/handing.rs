@@ -25,7 +25,7 @@ impl Domain {
         let entry = self.entry(id)?;
         let (account, via) = (self.account(agent), entry.conversation.via.clone());
         let cause = Cause::SlotOpened;
-        let decision = Some(Box::new(self.trace_accepted(entry, cause, agent, now)));
+        let decision = Some(Arc::new(self.trace_accepted(entry, cause, agent, now)));
         let event = Event::Assigned { conversation: id, agent: account, via, transferred: false, at: now };
         let welcome = self.welcome(entry, cause, now);
         let note = entry.conversation.rare.note.clone();
@@ -118,7 +118,7 @@ impl Domain {
         let transferred = cause == Cause::Transfer;
         let event = Event::Assigned { conversation: id, agent: self.account(agent), via, transferred, at: now };
         let note = note.or_else(|| entry.conversation.rare.note.clone());
-        self.happen(Change { event, cause, note, decision: Some(Box::new(decision)) }, now, run);
+        self.happen(Change { event, cause, note, decision: Some(Arc::new(decision)) }, now, run);
         if let Some(welcome) = welcome {
             self.happen(welcome, now, run);
         }

@@ -16,6 +16,7 @@ impl Domain {
     pub(super) fn unlink(&mut self, id: ConversationId) {
         let Some(entry) = self.conversations.get(&id) else { return };
         let (at, group, conversation) = (entry.desk, entry.group, &entry.conversation);
+        let (kept_for, excluding) = (self.kept_for(entry), !conversation.rare.excluded.is_empty());
         let key = desk::key(self.desks[at].config(group), conversation);
         let state = &mut self.desks[at].groups[group];
         match conversation.state {
@@ -25,22 +26,12 @@ impl Domain {
                 for due in &mut state.due {
                     due.remove(&key);
                 }
-                state.excluding.remove(&id);
                 state.moved = true;
                 state.counted -= u32::from(conversation.counted);
-                if let Some(agent) = self.kept_for(id) {
-                    self.agents[agent].reserved.remove(&id);
-                }
-                self.forget_excluded(id);
                 self.follow_fronts(at, group);
             }
             State::LeftMessage => {
                 state.left.remove(&(conversation.queued_at, id));
-                state.excluding.remove(&id);
-                if let Some(agent) = self.kept_for(id) {
-                    self.agents[agent].reserved.remove(&id);
-                }
-                self.forget_excluded(id);
                 self.follow_left(at, group);
             }
             State::Offered | State::Active => {
@@ -53,9 +44,17 @@ impl Domain {
                     self.agents[agent].holds.remove(&id);
                     self.free_slot(agent, at, through);
                 }
-                self.forget_excluded(id);
             }
             State::Closed => {}
+        }
+        if let Some(agent) = kept_for {
+            self.agents[agent].reserved.remove(&id);
+        }
+        if excluding {
+            self.desks[at].groups[group].excluding.remove(&id);
+            for agent in self.excluded_from(id) {
+                self.agents[agent].excluded.remove(&id);
+            }
         }
     }
 
@@ -63,23 +62,17 @@ impl Domain {
     pub(super) fn link(&mut self, id: ConversationId) {
         let Some(entry) = self.conversations.get(&id) else { return };
         let (at, group, due, conversation) = (entry.desk, entry.group, entry.due, &entry.conversation);
+        let waits = matches!(conversation.state, State::Queued | State::LeftMessage);
+        let (kept_for, excluding) = (self.kept_for(entry), !conversation.rare.excluded.is_empty());
         let key = desk::key(self.desks[at].config(group), conversation);
         match conversation.state {
             State::Queued => {
-                let (reserved, kept_for) = (self.reserved_for(id), self.kept_for(id));
-                let excluding = !conversation.rare.excluded.is_empty();
-                let counted = u32::from(conversation.counted);
+                let (reserved, counted) = (self.reserved_for(entry).is_some(), u32::from(conversation.counted));
                 let state = &mut self.desks[at].groups[group];
                 state.queue.insert(key);
                 state.counted += counted;
                 state.moved = true;
-                if excluding {
-                    state.excluding.insert(id);
-                }
-                if let Some(agent) = kept_for {
-                    self.agents[agent].reserved.insert(id);
-                }
-                if reserved.is_none() {
+                if !reserved {
                     state.open.insert(key);
                     for (step, queue) in state.due.iter_mut().enumerate() {
                         if due & (1 << step) != 0 {
@@ -87,20 +80,11 @@ impl Domain {
                         }
                     }
                 }
-                self.remember_excluded(id);
                 self.follow_fronts(at, group);
             }
             State::LeftMessage => {
-                let kept_for = self.kept_for(id);
-                let state = &mut self.desks[at].groups[group];
-                state.left.insert((conversation.queued_at, id));
-                if !conversation.rare.excluded.is_empty() {
-                    state.excluding.insert(id);
-                }
-                if let Some(agent) = kept_for {
-                    self.agents[agent].reserved.insert(id);
-                }
-                self.remember_excluded(id);
+                let left = (conversation.queued_at, id);
+                self.desks[at].groups[group].left.insert(left);
                 self.follow_left(at, group);
             }
             State::Offered | State::Active => {
@@ -115,9 +99,19 @@ impl Domain {
                 let state = &mut self.desks[at].groups[group];
                 state.counted += u32::from(counted);
                 state.offered += u32::from(offered);
-                self.remember_excluded(id);
             }
             State::Closed => {}
+        }
+        if let Some(agent) = kept_for {
+            self.agents[agent].reserved.insert(id);
+        }
+        if excluding {
+            if waits {
+                self.desks[at].groups[group].excluding.insert(id);
+            }
+            for agent in self.excluded_from(id) {
+                self.agents[agent].excluded.insert(id);
+            }
         }
         self.arm_conversation(id);
     }
@@ -160,9 +154,9 @@ impl Domain {
         desk.groups[to].pool
     }
 
-    /// The agent for whom alone a conversation waits, if it does.
-    pub(super) fn reserved_for(&self, id: ConversationId) -> Option<usize> {
-        let conversation = &self.conversations.get(&id)?.conversation;
+    /// The agent for whom alone a conversation would wait, if there is one.
+    fn reserved_for(&self, entry: &Entry) -> Option<usize> {
+        let conversation = &entry.conversation;
         if conversation.rare.recent_until.is_some() {
             return self.agent_of(&conversation.recent.as_ref()?.0);
         }
@@ -171,9 +165,11 @@ impl Domain {
     }
 
     /// The agent for whom a conversation waits alone, or to whom it would go though that one is away.
-    fn kept_for(&self, id: ConversationId) -> Option<usize> {
-        self.reserved_for(id).or_else(|| {
-            let entry = self.conversations.get(&id)?;
+    fn kept_for(&self, entry: &Entry) -> Option<usize> {
+        if !matches!(entry.conversation.state, State::Queued | State::LeftMessage) {
+            return None;
+        }
+        self.reserved_for(entry).or_else(|| {
             let group = self.desks[entry.desk].config(entry.group);
             let (recent, _) = entry.conversation.recent.as_ref().filter(|_| group.recent_agent_even_if_away)?;
             self.agent_of(recent)
@@ -184,18 +180,6 @@ impl Domain {
     fn held_through(&self, agent: usize, at: usize, conversation: &Conversation) -> super::availability::Through {
         let group = self.group_of(at, conversation.via.as_ref()?)?;
         Some((group, self.member_of(agent, at, group)?))
-    }
-
-    fn remember_excluded(&mut self, id: ConversationId) {
-        for agent in self.excluded_from(id) {
-            self.agents[agent].excluded.insert(id);
-        }
-    }
-
-    fn forget_excluded(&mut self, id: ConversationId) {
-        for agent in self.excluded_from(id) {
-            self.agents[agent].excluded.remove(&id);
-        }
     }
 
     /// Those to whom a conversation is not given again for now.

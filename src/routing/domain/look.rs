@@ -277,7 +277,7 @@ impl Domain {
             Event::Assigned { conversation, agent, via, transferred: false, at: now }
         };
         let note = entry.conversation.rare.note.clone();
-        changes.push(Change { event, cause, note, decision: Some(Box::new(decision)) });
+        changes.push(Change { event, cause, note, decision: Some(Arc::new(decision)) });
         if !asks {
             changes.extend(self.welcome(entry, cause, now));
         }
@@ -291,7 +291,7 @@ impl Domain {
         let offline = || self.desks[entry.desk].config(entry.group).offline_text.clone();
         let note = fresh.leave.clone().or_else(offline);
         let event = Event::Left { conversation: entry.conversation.id, reason, at: now };
-        Change { event, cause: fresh.cause, note, decision: Some(Box::new(decision)) }
+        Change { event, cause: fresh.cause, note, decision: Some(Arc::new(decision)) }
     }
 
     /// Takes a conversation from its owner, to be routed anew.

@@ -229,8 +229,13 @@ impl Domain {
     /// The first in order of some that wait: of each queue the first, of each seller the first of these, of all
     /// sellers the one that has waited longest.
     pub(super) fn first_in_order(&self, ids: impl Iterator<Item = ConversationId>) -> Option<ConversationId> {
+        let mut entries = ids.filter_map(|id| self.conversations.get(&id));
+        let (first, second) = (entries.next()?, entries.next());
+        if second.is_none() {
+            return Some(first.conversation.id);
+        }
         let mut heads: Vec<((usize, usize), Key)> = Vec::new();
-        for entry in ids.filter_map(|id| self.conversations.get(&id)) {
+        for entry in std::iter::once(first).chain(second).chain(entries) {
             let key = desk::key(self.desks[entry.desk].config(entry.group), &entry.conversation);
             let queue = (entry.desk, entry.group);
             match heads.iter_mut().find(|(at, _)| *at == queue) {

@@ -144,8 +144,8 @@ impl Domain {
         notice: impl FnOnce(Arc<View>) -> Notice,
     ) {
         let Some(entry) = self.conversations.get(&id) else { return };
-        let mut to = vec![buyer(entry)];
-        to.extend(agent);
+        let mut to = Vec::with_capacity(2);
+        to.extend(std::iter::once(buyer(entry)).chain(agent));
         to.extend(self.desks[entry.desk].listeners.watchers(entry.conversation.id).cloned().map(Recipient::Staff));
         self.to(entry, to, notice(self.view(entry, now)), run);
     }

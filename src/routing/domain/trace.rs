@@ -7,7 +7,7 @@ use super::select::{Pick, Presence};
 use super::{Domain, Entry, Fresh};
 use crate::directory::Strategy;
 use crate::model::{GroupId, State, Timestamp};
-use crate::routing::decision::{Candidate, Cause, Chosen, Decision, Step};
+use crate::routing::decision::{Candidate, Cause, Chosen, Decision, Step, WhyNot};
 
 /// How many candidates a recorded trace lists.
 const CANDIDATES: usize = 16;
@@ -93,34 +93,52 @@ impl Domain {
         group: usize,
         whole: bool,
         now: Timestamp,
-    ) -> (Vec<Candidate>, BTreeMap<crate::routing::WhyNot, u32>) {
+    ) -> (Vec<Candidate>, BTreeMap<WhyNot, u32>) {
         let state = &self.desks[entry.desk].groups[group];
         let members = u32::try_from(state.members.len()).unwrap_or(0);
+        let bars = |member: u32| {
+            let agent = state.members[member as usize].agent;
+            self.bars_for(agent, entry, Some((group, member as usize)), now)
+        };
         let mut unavailable = BTreeMap::new();
         if !whole && state.members.len() > SMALL {
-            let first: Vec<u32> = self.pools[state.pool].index.ordered().take(CANDIDATES).collect();
+            let first = self.pools[state.pool].index.ordered().take(CANDIDATES);
             if state.online < members {
-                unavailable.insert(crate::routing::WhyNot::Offline, members - state.online);
+                unavailable.insert(WhyNot::Offline, members - state.online);
             }
-            let listed = first.into_iter().map(|member| {
-                let bars =
-                    self.bars_for(state.members[member as usize].agent, entry, Some((group, member as usize)), now);
-                self.candidate(entry, group, member, bars)
-            });
-            return (listed.collect(), unavailable);
+            return (first.map(|member| self.candidate(entry, group, member, bars(member))).collect(), unavailable);
         }
-        let mut all = Vec::with_capacity(state.members.len());
-        for (member, seat) in (0..members).zip(&state.members) {
-            let bars = self.bars_for(seat.agent, entry, Some((group, member as usize)), now);
-            for why in bars.iter() {
-                *unavailable.entry(why).or_default() += 1;
-            }
-            all.push((!bars.is_empty(), self.preference(entry.desk, group, member), member, bars));
+        let bars: Vec<Bars> = (0..members).map(bars).collect();
+        for why in bars.iter().flat_map(|bars| bars.iter()) {
+            *unavailable.entry(why).or_default() += 1;
         }
-        all.sort_unstable_by_key(|(barred, preference, ..)| (*barred, *preference));
-        all.truncate(if whole { usize::MAX } else { CANDIDATES });
-        let listed = all.into_iter().map(|(_, _, member, bars)| self.candidate(entry, group, member, bars));
+        let first = self.in_order_of_preference(entry.desk, group, &bars, if whole { usize::MAX } else { CANDIDATES });
+        let listed = first.into_iter().map(|member| self.candidate(entry, group, member, bars[member as usize]));
         (listed.collect(), unavailable)
+    }
+
+    /// The first so many members: those whom nothing bars, and then the others. Where the former are enough, the index
+    /// knows their order.
+    fn in_order_of_preference(&self, desk: usize, group: usize, bars: &[Bars], count: usize) -> Vec<u32> {
+        let state = &self.desks[desk].groups[group];
+        let index = &self.pools[state.pool].index;
+        let is_free = |member: &u32| bars[*member as usize].is_empty();
+        let strategy = self.desks[desk].config(group).strategy;
+        let enough = strategy != Strategy::Weighted && bars.iter().filter(|bars| bars.is_empty()).count() >= count;
+        if enough {
+            let mut first = Vec::with_capacity(count);
+            if strategy == Strategy::RoundRobin {
+                first.extend(index.ordered_after(state.last_chosen).filter(is_free).take(count));
+            } else {
+                first.extend(index.ordered().filter(is_free).take(count));
+            }
+            return first;
+        }
+        let members = (0..).take(bars.len());
+        let mut all: Vec<_> =
+            members.map(|member| (!is_free(&member), self.preference(desk, group, member), member)).collect();
+        all.sort_unstable();
+        all.into_iter().take(count).map(|(_, _, member)| member).collect()
     }
 
     fn candidate(&self, entry: &Entry, group: usize, member: u32, bars: Bars) -> Candidate {
