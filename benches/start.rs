@@ -71,7 +71,8 @@ fn fill(store: &Path, conversations: u64) -> Result<(), Box<dyn std::error::Erro
             let id = u128::from(number) + 1;
             let mut row = conversation(id);
             if number + OPEN < conversations {
-                (row.state, row.closed_at, row.agent) = (State::Closed, Some(Timestamp::from_micros(9)), None);
+                (row.state, row.agent) = (State::Closed, None);
+                row.rare.change(|rare| rare.closed_at = Some(Timestamp::from_micros(9)));
             }
             row.tail.last_seq = EACH;
             let events = (1..=EACH).map(|seq| Event::Messaged { message: message(id, seq) }).collect();

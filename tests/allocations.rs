@@ -26,8 +26,8 @@ const ALLOCATIONS_MAX: f64 = 16.0;
 /// The most that a session holds which has been opened and is silent.
 const SESSION_BYTES_MAX: i64 = 13 * 512;
 /// The most that an open conversation with one message holds in the core, its places in all indexes included, where maps
-/// have just grown and are half empty; on average it is 1 KiB at most, as `benches/routing.rs` shows.
-const CONVERSATION_BYTES_MAX: i64 = 1048;
+/// have just grown and are half empty: 1 KiB.
+const CONVERSATION_BYTES_MAX: i64 = 1024;
 const MESSAGES: usize = 2000;
 /// Conversations that are opened before and while it is looked.
 const CONVERSATIONS: usize = 4096;

@@ -32,7 +32,6 @@ pub fn conversation(id: u128) -> Conversation {
         assigned_at: Some(at),
         first_assigned_at: Some(at),
         first_reply_at: None,
-        closed_at: None,
         left: None,
         rare: Rare::default(),
         tail: Tail::default(),

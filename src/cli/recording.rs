@@ -36,7 +36,7 @@ fn of(conversation: Conversation, first: Option<&str>) -> Recorded {
         started_at: conversation.started_at,
         agent: held.filter(|_| conversation.first_assigned_at.is_some()),
         assigned_at: conversation.first_assigned_at,
-        closed_at: conversation.closed_at.filter(|at| *at > Timestamp::ZERO),
+        closed_at: conversation.rare.closed_at.filter(|at| *at > Timestamp::ZERO),
         left: conversation.left.is_some(),
     }
 }

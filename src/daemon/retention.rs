@@ -85,7 +85,8 @@ mod tests {
         let (sqlite, mut sink) = Sqlite::open(directory.path(), Durability::Normal).unwrap();
         let closed = (1..=3).map(|hour| {
             let closed_at = Some(Timestamp::ZERO + hour * HOUR - Duration::from_secs(1));
-            let closed = Conversation { state: State::Closed, closed_at, ..conversation(hour.into(), "b") };
+            let mut closed = Conversation { state: State::Closed, ..conversation(hour.into(), "b") };
+            closed.rare.change(|rare| rare.closed_at = closed_at);
             let rows = vec![Row::Conversation(Box::new(closed))];
             Write::Batch(Batch { at: Timestamp::ZERO, events: Vec::new(), rows })
         });

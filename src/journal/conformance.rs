@@ -44,7 +44,7 @@ impl Store {
 
     async fn close(&self, conversation: &mut Conversation, at: i64) {
         conversation.state = State::Closed;
-        conversation.closed_at = Some(Timestamp::from_micros(at));
+        conversation.rare.change(|rare| rare.closed_at = Some(Timestamp::from_micros(at)));
         self.batch(Vec::new(), vec![Row::Conversation(Box::new(conversation.clone()))]).await;
     }
 
@@ -68,6 +68,7 @@ pub(crate) fn conversation(id: u128, who: &str) -> Conversation {
         recent_until: Some(at),
         pause_until: Some(at),
         excluded: vec![("bo".into(), Exclusion::TimedOut), ("li".into(), Exclusion::Transferred)],
+        closed_at: None,
         reason: Some("why".into()),
         rating: Some(Rating { score: 5, comment: Some("好".into()) }),
         note: Some("handle with care".into()),
@@ -95,7 +96,6 @@ pub(crate) fn conversation(id: u128, who: &str) -> Conversation {
         assigned_at: Some(at),
         first_assigned_at: Some(at),
         first_reply_at: None,
-        closed_at: None,
         left: Some(LeftReason::Timeout),
         rare: rare.into(),
         tail: Tail { last_seq: 2, unread_by_staff: 1, unanswered_since: Some(at), ..Tail::default() },

@@ -214,7 +214,9 @@ impl Rest {
         known.last_closed = Some(conversation.id);
         let later = |at: Timestamp| known.past.recent.as_ref().is_none_or(|(_, known)| *known <= at);
         // One that is rated is written again long after others have closed.
-        if let (Some(holder), Some(at)) = (conversation.held.last(), conversation.closed_at.filter(|at| later(*at))) {
+        if let (Some(holder), Some(at)) =
+            (conversation.held.last(), conversation.rare.closed_at.filter(|at| later(*at)))
+        {
             known.past.recent = Some((holder.clone(), at));
         }
     }

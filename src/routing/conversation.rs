@@ -65,6 +65,8 @@ pub struct RareParts {
     pub pause_until: Option<Timestamp>,
     /// Who is not given it again, and why.
     pub excluded: Vec<(AccountId, Exclusion)>,
+    /// When it ended.
+    pub closed_at: Option<Timestamp>,
     /// The word with which it was closed.
     pub reason: Option<Arc<str>>,
     /// What the buyer said of it.
@@ -107,6 +109,7 @@ impl Deref for Rare {
             recent_until: None,
             pause_until: None,
             excluded: Vec::new(),
+            closed_at: None,
             reason: None,
             rating: None,
             note: None,
@@ -162,8 +165,6 @@ pub struct Conversation {
     pub first_assigned_at: Option<Timestamp>,
     /// When the seller's side first answered.
     pub first_reply_at: Option<Timestamp>,
-    /// When it ended.
-    pub closed_at: Option<Timestamp>,
     /// Why it is a left message.
     pub left: Option<LeftReason>,
     /// What few have.
@@ -198,7 +199,6 @@ impl Conversation {
             assigned_at: None,
             first_assigned_at: None,
             first_reply_at: None,
-            closed_at: None,
             left: None,
             rare: Rare::default(),
             tail: Tail::default(),

@@ -24,9 +24,12 @@ pub(super) enum Due {
 /// Where something stands in the table, if it does: kept with it.
 pub(super) type Armed = Option<Timestamp>;
 
-/// The table.
+/// The table. Nearly everything in it is of conversations, which are kept apart: they take less room so.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Deadlines(BTreeSet<(Timestamp, Due)>);
+pub(super) struct Deadlines {
+    conversations: BTreeSet<(Timestamp, ConversationId)>,
+    others: BTreeSet<(Timestamp, Due)>,
+}
 
 impl Deadlines {
     /// Makes sure that the thing is looked at no later than this.
@@ -36,24 +39,33 @@ impl Deadlines {
         }
         self.disarm(due, armed);
         *armed = Some(at);
-        self.0.insert((at, due));
+        match due {
+            Due::Conversation(id) => self.conversations.insert((at, id)),
+            due => self.others.insert((at, due)),
+        };
     }
 
     /// Forgets the thing.
     pub(super) fn disarm(&mut self, due: Due, armed: &mut Armed) {
-        if let Some(at) = armed.take() {
-            self.0.remove(&(at, due));
-        }
+        let Some(at) = armed.take() else { return };
+        match due {
+            Due::Conversation(id) => self.conversations.remove(&(at, id)),
+            due => self.others.remove(&(at, due)),
+        };
     }
 
     /// Takes out the next thing that has to be looked at by now; where it is kept is not cleared here.
     pub(super) fn pop(&mut self, now: Timestamp) -> Option<Due> {
-        self.0.first().filter(|(at, _)| *at <= now)?;
-        self.0.pop_first().map(|(_, due)| due)
+        let next = self.next().filter(|at| *at <= now)?;
+        if self.conversations.first().is_some_and(|(at, _)| *at == next) {
+            return self.conversations.pop_first().map(|(_, id)| Due::Conversation(id));
+        }
+        self.others.pop_first().map(|(_, due)| due)
     }
 
     /// When the next thing has to be looked at.
     pub(super) fn next(&self) -> Option<Timestamp> {
-        self.0.first().map(|(at, _)| *at)
+        let (conversation, other) = (self.conversations.first(), self.others.first());
+        conversation.map(|(at, _)| *at).into_iter().chain(other.map(|(at, _)| *at)).min()
     }
 }

@@ -239,8 +239,8 @@ impl Shop {
         let mut closed: Vec<_> =
             self.rows.values().filter(|c| c.state == State::Closed && !c.held.is_empty()).collect();
         closed.retain(|c| c.seller.as_str() == seller && &*c.profile.key.sub == buyer);
-        let last = closed.into_iter().max_by_key(|c| c.closed_at);
-        Past { recent: last.and_then(|c| c.held.last().cloned().zip(c.closed_at)) }
+        let last = closed.into_iter().max_by_key(|c| c.rare.closed_at);
+        Past { recent: last.and_then(|c| c.held.last().cloned().zip(c.rare.closed_at)) }
     }
 
     /// What a hypothetical buyer of a seller would be told.

@@ -133,8 +133,8 @@ impl Real {
     /// The last holder of a buyer's last conversation with a seller, and when it ended.
     pub fn recent(&self, seller: &SellerId, buyer: &str) -> Option<(AccountId, Timestamp)> {
         let held = self.store.closed.values().filter(|c| c.seller == *seller && &*c.profile.key.sub == buyer);
-        let last = held.filter(|c| !c.held.is_empty()).max_by_key(|c| (c.closed_at, c.id))?;
-        last.held.last().cloned().zip(last.closed_at)
+        let last = held.filter(|c| !c.held.is_empty()).max_by_key(|c| (c.rare.closed_at, c.id))?;
+        last.held.last().cloned().zip(last.rare.closed_at)
     }
 }
 

@@ -68,7 +68,7 @@ impl Run {
 
     fn past(&self, seller: &SellerId, key: &BuyerKey) -> Past {
         let closed = self.store.closed.iter().rev().find(|c| c.seller == *seller && c.profile.key == *key);
-        Past { recent: closed.and_then(|c| c.held.last().cloned().zip(c.closed_at)) }
+        Past { recent: closed.and_then(|c| c.held.last().cloned().zip(c.rare.closed_at)) }
     }
 
     fn of_owner(&mut self) -> Result<(), String> {

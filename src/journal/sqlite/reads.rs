@@ -245,12 +245,11 @@ pub(super) fn conversation(row: &Row<'_>) -> Result<Conversation, StoreError> {
         assigned_at: None,
         first_assigned_at: None,
         first_reply_at: maybe_time(row, 12)?,
-        closed_at: maybe_time(row, 9)?,
         left: None,
         rare: Rare::default(),
         tail: tail(row)?,
     };
-    let (name, attributes) = detail.fill(&mut found)?;
+    let (name, attributes) = detail.fill(maybe_time(row, 9)?, &mut found)?;
     found.profile = Arc::new(Profile { key, name, attributes });
     Ok(found)
 }

@@ -131,7 +131,7 @@ impl Detail {
 
     /// Puts everything that has no column into a conversation that has the rest; the name and the attributes are given
     /// back, since they belong to its profile.
-    pub(super) fn fill(self, into: &mut Conversation) -> Result<Described, StoreError> {
+    pub(super) fn fill(self, closed_at: Option<Timestamp>, into: &mut Conversation) -> Result<Described, StoreError> {
         let exclusion = |name: &str| {
             let known = EXCLUSIONS.iter().find(|(_, known)| *known == name);
             known.map(|(why, _)| *why).ok_or_else(|| unknown("exclusion", name))
@@ -151,6 +151,7 @@ impl Detail {
             recent_until: time(self.recent_until),
             pause_until: time(self.pause_until),
             excluded: excluded.collect::<Result<_, StoreError>>()?,
+            closed_at,
             reason: self.reason,
             rating: self.rating.map(|(score, comment)| Rating { score, comment }),
             note: self.note,

@@ -175,7 +175,7 @@ impl<'a> Writing<'a> {
         let within = from.profile.key.within.as_ref().map_or("", SellerId::as_str);
         let (state, group) = (state_name(from.state), from.group.as_str());
         let agent = from.agent.as_ref().map(AccountId::as_str);
-        let closed_at = from.closed_at.map(Timestamp::micros);
+        let closed_at = from.rare.closed_at.map(Timestamp::micros);
         let detail = json(&Detail::of(from))?;
         match self.find(from.id)? {
             Some(head) => {
@@ -216,7 +216,7 @@ impl<'a> Writing<'a> {
             holder = CASE WHEN excluded.until >= coalesce(until, 0) THEN excluded.holder ELSE holder END,
             until = max(coalesce(excluded.until, 0), coalesce(until, 0))";
         let holder = from.held.last();
-        let until = holder.and(from.closed_at).map(Timestamp::micros);
+        let until = holder.and(from.rare.closed_at).map(Timestamp::micros);
         let row = params![from.profile.key.sub, within, from.seller.as_str(), holder.map(AccountId::as_str), until, id];
         self.prepared(sql)?.execute(row).map_err(failed)?;
         Ok(())

@@ -328,9 +328,8 @@ impl Domain {
         c.rev += 1;
         c.state = State::Closed;
         c.group = group;
-        c.closed_at = Some(at);
         c.rare.change(|rare| {
-            rare.reason = reason.cloned();
+            (rare.closed_at, rare.reason) = (Some(at), reason.cloned());
             (rare.offer_until, rare.recent_until, rare.pause_until) = (None, None, None);
             rare.excluded.clear();
         });

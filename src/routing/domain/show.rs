@@ -224,7 +224,7 @@ impl View {
             started_at: conversation.started_at,
             assigned_at: conversation.assigned_at,
             first_reply_at: conversation.first_reply_at,
-            closed_at: conversation.closed_at,
+            closed_at: conversation.rare.closed_at,
             for_buyer: Seen { last_seq: tail.last_for_buyer, unread: u64::from(tail.unread_by_buyer) },
             for_staff: Seen { last_seq: tail.last_seq, unread: u64::from(tail.unread_by_staff) },
             rating: conversation.rare.rating.clone(),

@@ -163,7 +163,7 @@ impl Domain {
         }
         let group = self.group_of(desk, &closed.group).unwrap_or(self.desks[desk].default_group);
         let within = self.desks[desk].config(group).reopen_within;
-        let too_late = closed.closed_at.is_none_or(|closed_at| now > closed_at + within);
+        let too_late = closed.rare.closed_at.is_none_or(|closed_at| now > closed_at + within);
         if too_late {
             return Err(Refusal::Closed { open: None });
         }
@@ -172,11 +172,11 @@ impl Domain {
         let conversation = &mut entry.conversation;
         conversation.rev += 1;
         conversation.state = State::Queued;
-        conversation.recent = conversation.held.last().cloned().zip(conversation.closed_at);
+        conversation.recent = conversation.held.last().cloned().zip(conversation.rare.closed_at);
         (conversation.agent, conversation.via, conversation.left) = (None, None, None);
-        conversation.rare.change(|rare| (rare.bound, rare.reason) = (None, None));
+        conversation.rare.change(|rare| (rare.bound, rare.closed_at, rare.reason) = (None, None, None));
         (conversation.queued_at, conversation.waiting_since, conversation.counted) = (now, now, true);
-        (conversation.assigned_at, conversation.closed_at) = (None, None);
+        conversation.assigned_at = None;
         conversation.tail.last_wrote = now;
         self.settle_in(&mut entry, group, now);
         self.wait_for_recent(&mut entry, now);

@@ -96,15 +96,15 @@ impl Model {
         if open.any(|c| c.seller == closed.seller && c.profile.key == closed.profile.key) {
             return Err("Closed");
         }
-        if self.now > closed.closed_at.unwrap() + self.settings(closed).reopen_within {
+        if self.now > closed.rare.closed_at.unwrap() + self.settings(closed).reopen_within {
             return Err("Closed");
         }
         let (id, now) = (closed.id, self.now);
         let mut c = closed.clone();
         c.state = State::Queued;
-        c.recent = c.held.last().cloned().zip(c.closed_at);
-        (c.agent, c.via, c.assigned_at, c.closed_at) = (None, None, None, None);
-        c.rare.change(|rare| (rare.bound, rare.reason) = (None, None));
+        c.recent = c.held.last().cloned().zip(c.rare.closed_at);
+        (c.agent, c.via, c.assigned_at) = (None, None, None);
+        c.rare.change(|rare| (rare.bound, rare.closed_at, rare.reason) = (None, None, None));
         (c.left, c.queued_at, c.waiting_since, c.counted) = (None, now, now, true);
         self.wait_for_recent(&mut c);
         self.open.insert(id, c);

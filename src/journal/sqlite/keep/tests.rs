@@ -8,7 +8,9 @@ use crate::routing::{Batch, Conversation, Event, Row};
 /// A conversation that closed at ten times its number.
 fn closed(id: u128, who: &str) -> Conversation {
     let closed_at = Some(Timestamp::from_micros(i64::try_from(id).unwrap() * 10));
-    Conversation { state: State::Closed, closed_at, ..conversation(id, who) }
+    let mut closed = Conversation { state: State::Closed, ..conversation(id, who) };
+    closed.rare.change(|rare| rare.closed_at = closed_at);
+    closed
 }
 
 /// It is written, with so many messages.

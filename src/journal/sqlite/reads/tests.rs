@@ -12,7 +12,8 @@ use crate::routing::{Batch, Event, Row};
 fn filled(directory: &std::path::Path, closed: u128) -> Sqlite {
     let (sqlite, mut sink) = Sqlite::open(directory, Durability::Normal).unwrap();
     let write = |id: u128, state| {
-        let row = Conversation { state, closed_at: Some(Timestamp::ZERO), ..conversation(id, "b") };
+        let mut row = Conversation { state, ..conversation(id, "b") };
+        row.rare.change(|rare| rare.closed_at = Some(Timestamp::ZERO));
         let events = (1..=4).map(|seq| Event::Messaged { message: message(id, seq) }).collect();
         Write::Batch(Batch { at: Timestamp::ZERO, events, rows: vec![Row::Conversation(Box::new(row))] })
     };
