@@ -29,7 +29,7 @@ export function leading(world) {
       await wen.getByRole("dialog").getByRole("button", { name: "Assign" }).click();
       await wen.getByText("Assigned to Mei").waitFor();
       await mei.getByRole("option", { name: /uma/ }).click();
-      await mei.locator(".details-pane", { hasText: "A supervisor assigned it." }).waitFor();
+      await mei.locator(".details-pane", { hasText: "A supervisor gave it to you." }).waitFor();
     },
 
     "a supervisor takes what was left": async () => {

@@ -60,7 +60,7 @@ export function line(world) {
       await give("mei");
       await mend();
       const failed = nia.locator(".message.failed", { hasText: "too late for this" });
-      await failed.getByText("The conversation is not yours.").waitFor();
+      await failed.getByText("This conversation is not yours.").waitFor();
       expect((await times("too late for this")) === 0, "the buyer has it");
       await give("nia");
       await nia.locator(".row", { hasText: "Pia" }).getByText("Not sent").waitFor();

@@ -45,7 +45,7 @@ export function reach(world) {
       await press("e");
       await mei.getByRole("dialog").getByText("Close the conversation?").waitFor();
       await press("Enter");
-      await gus.getByText("This conversation is over").waitFor();
+      await gus.getByText("This conversation has ended").waitFor();
     },
 
     "the way by Tab is visible and passes every control": async () => {
@@ -120,7 +120,7 @@ export function reach(world) {
       await say(ida, "Is it fragrant?");
       await accessible(ida);
       await ida.getByRole("button", { name: "End the conversation" }).click();
-      await ida.getByText("How was it?").waitFor();
+      await ida.getByText("How did we do?").waitFor();
       await accessible(ida);
     },
 

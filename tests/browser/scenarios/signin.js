@@ -10,11 +10,11 @@ export function signin(world) {
     "a sign-in that runs out is asked for again, and what was being written is still there": async () => {
       const between = wire();
       const page = await person({ wire: between });
-      const soon = Math.floor(Date.now() / 1000) + 3;
+      const soon = Math.floor(Date.now() / 1000) + 6;
       const { pam } = world;
       await pam.context().close();
       await page.goto(`${daemon.url}/console#token=${daemon.sign({ role: "staff", sub: "pam", exp: soon })}`);
-      await page.getByText("Your sign-in is about to end.").waitFor();
+      await page.getByText("Your sign-in is about to expire.").waitFor();
       await page.getByRole("option", { name: /zoe/ }).click();
       await page.locator("textarea").fill("let me think");
       await page.getByRole("alert").filter({ hasText: "may have expired" }).waitFor({ timeout: 15000 });
@@ -56,7 +56,7 @@ export function signin(world) {
           .replace(/\[\[seller.authorization\]\]\n\s*sub_account = "pam"\n[^[]*/, "")
           .replace('members = ["pam"]', "members = []"),
       );
-      await pam.getByRole("alert").filter({ hasText: "This account was removed." }).waitFor();
+      await pam.getByRole("alert").filter({ hasText: "This account has been removed." }).waitFor();
       await pam.context().close();
     },
   };

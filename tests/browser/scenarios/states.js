@@ -15,7 +15,7 @@ export function states(world) {
       const bo = await agent("bo", SMALL);
       await accessible(bo);
       await bo.getByRole("button", { name: "Go online" }).click();
-      await bo.getByText("Nobody waits for you").waitFor();
+      await bo.getByText("Nobody is waiting for you").waitFor();
       await accessible(bo);
       await starts("ole", "shop", "please ask somebody");
       await bo.locator(".offer-seconds").waitFor();
