@@ -18,6 +18,7 @@ export function preferences({ redraw }) {
     label();
   });
   label();
+  followSystem(themeButton, label);
   const other = language() === "zh" ? "en" : "zh";
   const languageButton = h(
     "button.icon-button.language",
@@ -31,4 +32,12 @@ export function preferences({ redraw }) {
     other === "zh" ? "中" : "EN",
   );
   return h("div.preferences", {}, themeButton, languageButton);
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+/** The sign follows the system's colours for as long as it is on the page. */
+function followSystem(button, label) {
+  const changed = () => (button.isConnected ? label() : dark.removeEventListener("change", changed));
+  dark.addEventListener("change", changed);
 }

@@ -53,7 +53,25 @@ export function states(world) {
       await wen.getByRole("button", { name: "Try it" }).waitFor();
       await accessible(wen);
       await fits(wen);
+      await wen.locator("#whatif-text").fill("please ask somebody");
+      await wen.getByRole("button", { name: "Try it" }).click();
+      await wen.getByText("Who was considered").waitFor();
+      await accessible(wen);
+      await fits(wen);
       await wen.context().close();
+    },
+
+    "the colours and their switch follow the system while the page is open, until one is chosen": async () => {
+      const page = await person();
+      await page.goto(`${daemon.url}/console`);
+      const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const light = await paper();
+      await page.getByRole("button", { name: "Dark theme" }).waitFor();
+      await page.emulateMedia({ colorScheme: "dark" });
+      await page.getByRole("button", { name: "Light theme" }).click();
+      await page.getByRole("button", { name: "Dark theme" }).waitFor();
+      expect((await paper()) === light, "what was chosen does not stand");
+      await page.context().close();
     },
 
     "a buyer's states: nothing said, in the queue, a message left, talking": async () => {
@@ -74,7 +92,7 @@ export function states(world) {
       await flo.locator(".state").filter({ hasText: /queue/ }).waitFor();
       await accessible(flo);
       await set("bo", "offline");
-      await flo.locator(".state").filter({ hasText: /kept/ }).waitFor();
+      await flo.locator(".state").filter({ hasText: /Leave a message/ }).waitFor();
       await accessible(flo);
       await set("mei", "online");
       await flo.getByText("Mei is with you").waitFor();
