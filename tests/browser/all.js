@@ -7,6 +7,7 @@ import { expect, people } from "./people.js";
 import { alerts } from "./scenarios/alerts.js";
 import { day } from "./scenarios/day.js";
 import { desk } from "./scenarios/desk.js";
+import { keys } from "./scenarios/keys.js";
 import { leading } from "./scenarios/leading.js";
 import { line } from "./scenarios/line.js";
 import { many } from "./scenarios/many.js";
@@ -69,7 +70,7 @@ async function run({ scenarios }) {
 const only = process.argv[2] ?? "";
 const routing = fileURLToPath(new URL("routing", import.meta.url));
 // Two worlds at once, since each waits for most of its time.
-const worlds = await Promise.all([world([day, desk, alerts, reach, widget]), world([words, line, leading, timers, signin, states, many])]);
+const worlds = await Promise.all([world([day, desk, alerts, reach, widget]), world([words, line, leading, keys, timers, signin, states, many])]);
 await Promise.all(worlds.map(run));
 for (const { end } of worlds) await end();
 console.log(`${passed} passed, ${failed} failed`);

@@ -30,6 +30,10 @@ export function openDialog({ title, body, actions = [], wide = false, onClose })
     "form.dialog-form",
     {
       on: {
+        // In a text of several lines too, where Enter alone begins another one.
+        keydown(event) {
+          if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+        },
         submit(event) {
           event.preventDefault();
           const index = actions.findIndex((action) => action.submits);

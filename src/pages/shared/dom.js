@@ -71,18 +71,23 @@ export function show(element, visible) {
  */
 export function keyed(container, items, key, create, update) {
   const known = container.keyedElements ?? new Map();
-  const next = new Map();
+  const next = new Map(items.map((item) => [key(item), item]));
+  for (const [id, element] of known) if (!next.has(id)) element.remove();
   let place = container.firstChild;
-  for (const item of items) {
-    const id = key(item);
+  for (const [id, item] of next) {
     const element = known.get(id) ?? create(item);
     update?.(element, item);
     next.set(id, element);
     if (element === place) place = place.nextSibling;
-    else container.insertBefore(element, place);
+    else move(container, element, place);
   }
-  for (const [id, element] of known) if (!next.has(id)) element.remove();
   container.keyedElements = next;
+}
+
+/** What is moved within its place keeps the focus, where the browser can do that. */
+function move(container, element, place) {
+  if (container.moveBefore && element.parentNode === container) container.moveBefore(element, place);
+  else container.insertBefore(element, place);
 }
 
 /** Runs `work` once before the next paint however often it is asked; by a timer while the page is hidden. */

@@ -85,10 +85,14 @@ function targetPicker(app, record, { groups }) {
     show(none, answer !== null && found.length === 0);
   };
   search.addEventListener("input", draw);
+  // Down goes to the first that fits; Enter takes the only one, so that the next Enter sends it there.
   search.addEventListener("keydown", (event) => {
-    if (event.key !== "ArrowDown") return;
+    const fitting = list.querySelectorAll("input");
+    const only = event.key === "Enter" && fitting.length === 1 && !fitting[0].checked;
+    if ((event.key !== "ArrowDown" && !only) || event.isComposing || fitting.length === 0) return;
     event.preventDefault();
-    list.querySelector("input")?.focus();
+    fitting[0].checked = true;
+    fitting[0].focus();
   });
   const ask = async () => {
     try {
