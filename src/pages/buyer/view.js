@@ -102,7 +102,10 @@ function chatHead({ chat, about, redraw, close }) {
       const served = conversation?.state === "active" && conversation.agent;
       setText(heading, about.title);
       document.title = about.title;
-      setText(face, [...about.title.trim()][0]?.toUpperCase() ?? "");
+      // Without a shop's name there is no letter for it.
+      const nameless = about.title === t("chat.title");
+      if (nameless && !face.firstElementChild) fill(face, icon("chat", 18));
+      if (!nameless) setText(face, [...about.title.trim()][0]?.toUpperCase() ?? "");
       setText(under, served ? t("chat.with", { name: served.name ?? served.id }) : t("chat.hint"));
       show(end, Boolean(conversation) && conversation.state !== "closed");
     },

@@ -165,7 +165,8 @@ function whySection(record, app) {
   const via = decision?.chosen?.group && app.store.groupName(seller, decision.chosen.group);
   return section(
     mine ? "details.why_mine" : "details.why",
-    cause && h("p", {}, mine ? word("cause_text", cause) : word("cause", cause)),
+    // Of somebody else's that it began says nothing.
+    cause && (mine || cause !== "start") && h("p", {}, mine ? word("cause_text", cause) : word("cause", cause)),
     decision && h("p.muted", {}, binding ? t("details.why_binding", { binding, group: via }) : t("details.why_default", { group: via })),
     explains &&
       h(
