@@ -39,6 +39,8 @@ export function whatIfView(app) {
     try {
       const { decision } = await session.call("routing.explain", params);
       fill(answer, h("h2", {}, t("whatif.answer")), decisionElement(decision, app));
+      // On a phone it stands below the question.
+      answer.scrollIntoView({ block: "nearest" });
     } catch (error) {
       fill(answer, h("p.notice.bad", {}, refusalText(error, store)));
     }
