@@ -143,7 +143,7 @@ export const englishDesk = {
   "figure.held": ({ held, capacity }) => `${held} of ${capacity} places taken`,
   "figure.served_closed": ({ served, closed }) => `${served} served · ${closed} closed`,
   "figure.median": "median today",
-  "figure.in_time": ({ percent }) => `median · ${percent} % in time`,
+  "figure.in_time": ({ percent }) => `median · ${percent}% in time`,
   "chart.title": ({ hours }) => `The last ${hours} hours`,
   "chart.waiting": "Waiting",
   "chart.served": "Served",
