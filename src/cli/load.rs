@@ -12,9 +12,9 @@ use super::{Format, Globals, INVALID};
 use crate::auth::Keys;
 use crate::clock::Clock;
 use crate::config::load as files;
-use crate::config::settings::Settings;
+use crate::config::settings::{Server, Settings};
 use crate::directory::{self, Directory, Unbound};
-use crate::load::{self, Plan, Report, RunError, Scenario, Show, Threshold, World};
+use crate::load::{self, Plan, Report, RunError, Scenario, Show, Threshold, Trust, World};
 use crate::model::Timestamp;
 
 const WRONG_USE: u8 = 2;
@@ -32,8 +32,11 @@ pub(super) struct Args {
     #[arg(value_name = "SCENARIO")]
     scenario: Option<PathBuf>,
     /// The daemon, instead of the one the settings describe
-    #[arg(long, value_name = "ws://HOST:PORT/ws")]
+    #[arg(long, value_name = "ws[s]://HOST:PORT/ws")]
     url: Option<String>,
+    /// Over TLS: the certificate that the daemon has to show, or that of who signed it, in PEM
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
     /// Orders a second of the last stage that has a rate; the others change in proportion
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
@@ -177,7 +180,7 @@ fn drive(args: &Args, format: Format, scenario: &Scenario, settings: &Settings) 
     let now = clock.now();
     let Some(directory) = read_directory(&settings.routing.path, now) else { return Ok(ExitCode::from(INVALID)) };
     let keys = Keys::load(&settings.auth, &settings.store.path)?;
-    let (address, url) = target(args.url.as_deref(), settings.server.listen)?;
+    let Target { address, url, trust } = target(args, &settings.server)?;
     let plan = Plan {
         scenario,
         directory: &directory,
@@ -185,6 +188,7 @@ fn drive(args: &Args, format: Format, scenario: &Scenario, settings: &Settings) 
         now,
         address,
         url,
+        trust,
         pid: args.pid,
         run: format!("{:x}", now.micros()),
         progress: if args.quiet { Show::Nothing } else { Show::Progress },
@@ -252,18 +256,43 @@ fn read_directory(path: &Path, now: Timestamp) -> Option<Directory> {
     directory
 }
 
-/// Where to connect, and what the upgrade asks for.
-fn target(url: Option<&str>, listen: SocketAddr) -> anyhow::Result<(SocketAddr, String)> {
-    let Some(url) = url else { return Ok((reachable(listen), format!("ws://{}/ws", reachable(listen)))) };
-    let Some(rest) = url.strip_prefix("ws://") else { bail!("expected ws://HOST:PORT/ws, without TLS") };
+/// Where to connect, what the upgrade asks for, and whom to believe.
+struct Target {
+    address: SocketAddr,
+    url: String,
+    trust: Option<Trust>,
+}
+
+fn target(args: &Args, server: &Server) -> anyhow::Result<Target> {
+    let Some(url) = &args.url else {
+        if server.tls.is_some() {
+            bail!("the daemon speaks TLS: expected --url wss://HOST:PORT/ws and --trust FILE");
+        }
+        let address = reachable(server.listen);
+        return Ok(Target { address, url: format!("ws://{address}/ws"), trust: None });
+    };
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let port = match scheme {
+        "ws" => 80,
+        "wss" => 443,
+        _ => bail!("expected ws://HOST:PORT/ws or wss://HOST:PORT/ws"),
+    };
     let (host, path) = rest.split_once('/').unwrap_or((rest, "ws"));
-    let with_port = if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
-        host.to_owned()
-    } else {
-        format!("{host}:80")
+    let (name, with_port) = match host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()) {
+        Some((name, _)) => (name, host.to_owned()),
+        None => (host, format!("{host}:{port}")),
+    };
+    let trust = match (scheme, &args.trust) {
+        ("wss", None) => bail!("wss:// believes whom --trust FILE names: expected a certificate"),
+        ("wss", Some(file)) => {
+            let pem = std::fs::read(file).with_context(|| file.display().to_string())?;
+            Some(Trust::new(&pem, name).with_context(|| file.display().to_string())?)
+        }
+        _ => None,
     };
     let address = with_port.to_socket_addrs().with_context(|| host.to_owned())?.next();
-    Ok((address.with_context(|| format!("{host} has no address"))?, format!("ws://{host}/{path}")))
+    let address = address.with_context(|| format!("{host} has no address"))?;
+    Ok(Target { address, url: format!("{scheme}://{host}/{path}"), trust })
 }
 
 /// A daemon that listens everywhere is reached by the loopback.

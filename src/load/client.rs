@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -30,6 +30,8 @@ pub(super) struct Common {
     /// Whether the stages are running.
     pub(super) running: AtomicBool,
     pub(super) numbers: AtomicU64,
+    /// Sessions that have come.
+    pub(super) opened: AtomicUsize,
 }
 
 impl Common {

@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod compare;
 mod html;
+mod limit;
 mod orders;
 mod pace;
 mod part;
@@ -19,6 +20,7 @@ mod scenario;
 mod stamp;
 mod threshold;
 mod told;
+mod trust;
 mod wire;
 mod world;
 
@@ -35,20 +37,20 @@ use crate::model::Timestamp;
 pub use cast::CastError;
 pub use compare::{Comparison, compare};
 pub use html::html;
+pub use limit::Limit;
 pub use progress::Show;
 pub use record::Operation;
 pub use report::{Checked, Generator, PeopleReport, Process, Report, Second, StageReport, Summary, VERSION, Verdict};
 pub use run::RunError;
 pub use scenario::{Mix, People, Scenario, ScenarioError, Stage, Storm};
 pub use threshold::Threshold;
+pub use trust::{Trust, TrustError};
 pub use world::{World, world};
 
 /// The generator is too slow to be believed when orders are later than this at the 99th percentile.
 const LAG_MS: f64 = 5.0;
 /// … or when its threads have so little time left.
 const BUSY: f64 = 0.9;
-/// Files that a process needs beside its connections.
-const FILES: usize = 64;
 
 /// What is run, against whom.
 pub struct Plan<'a> {
@@ -64,6 +66,8 @@ pub struct Plan<'a> {
     pub address: SocketAddr,
     /// What the upgrade asks for.
     pub url: String,
+    /// Whom it believes, where the daemon speaks TLS.
+    pub trust: Option<Trust>,
     /// The daemon's process, if it is on this machine.
     pub pid: Option<u32>,
     /// Its name, unlike that of any run before: a part of every buyer's and of every message's.
@@ -181,10 +185,6 @@ fn notes(generator: &Generator, ran: &run::Ran, scenario: &Scenario, errors: &BT
     }
     if generator.busy > BUSY {
         notes.push("the generator had no time left: more load needs more threads or another machine".to_owned());
-    }
-    let sessions: usize = ran.people[1..].iter().sum();
-    if let Some(files) = process::files_max().filter(|files| sessions + FILES > *files) {
-        notes.push(format!("{sessions} sessions need more than the {files} files this process may have open"));
     }
     if ran.pace_limit > 0 && errors.contains_key("rate_limited") {
         notes.push(format!(

@@ -1,4 +1,4 @@
-//! What the system says of a process: its processor time and its memory; and how many files this one may have.
+//! What the system says of a process: its processor time, its memory, and how many files it may have.
 
 use std::fs;
 
@@ -19,9 +19,9 @@ pub(super) fn resident_kib(pid: u32) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// How many files this process may have open.
-pub(super) fn files_max() -> Option<usize> {
-    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+/// How many files a process may have open.
+pub(super) fn files_max(pid: u32) -> Option<usize> {
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
 }

@@ -1,7 +1,7 @@
 //! A run from the first connection to the last check.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::cast::{Cast, CastError, Casting, Player};
 use super::client::{Client, Common, Ledger};
+use super::limit::{Limit, Limits};
 use super::orders::{Orders, Seat, Seats};
 use super::part::{Ended, FREE, Order, Part, Role, TALKING};
 use super::progress::Progress;
@@ -53,6 +54,16 @@ pub enum RunError {
         /// Why.
         why: String,
     },
+    /// A limit keeps out those who were still to come.
+    #[error("{opened} of {wanted} sessions are open, and there are no more: {limit}")]
+    Limited {
+        /// How many are open.
+        opened: usize,
+        /// How many should be.
+        wanted: usize,
+        /// Which limit.
+        limit: Limit,
+    },
     /// A thread could not be had.
     #[error("no thread can be started: {0}")]
     NoThread(#[from] std::io::Error),
@@ -88,7 +99,8 @@ pub(super) async fn run(plan: &Plan<'_>, mut stop: watch::Receiver<bool>) -> Res
     }
     let mut parts = JoinSet::new();
     let mut progress = Progress::new(plan.progress, scenario, Arc::clone(&common));
-    let first = come(&common, cast, &mut seats, &mut parts, &mut progress).await?;
+    let limits = Limits::look(plan.pid);
+    let first = come(&common, cast, &limits, &mut seats, &mut parts, &mut progress).await?;
     let seats = Arc::new(seats);
     begin_talking(&common, &seats, scenario, &mut progress, &stop).await;
 
@@ -130,7 +142,7 @@ fn common(plan: &Plan<'_>, scenario: &Scenario) -> Arc<Common> {
         end
     });
     Arc::new(Common {
-        target: Target { address: plan.address, url: plan.url.clone() },
+        target: Target { address: plan.address, url: plan.url.clone(), trust: plan.trust.clone() },
         recorder: Recorder::new(ends.collect()),
         ledger: Ledger::default(),
         run: plan.run.clone(),
@@ -138,6 +150,7 @@ fn common(plan: &Plan<'_>, scenario: &Scenario) -> Arc<Common> {
         closed_loop: scenario.closed_loop,
         running: AtomicBool::new(false),
         numbers: AtomicU64::new(1),
+        opened: AtomicUsize::new(0),
     })
 }
 
@@ -145,6 +158,7 @@ fn common(plan: &Plan<'_>, scenario: &Scenario) -> Arc<Common> {
 async fn come(
     common: &Arc<Common>,
     cast: Cast,
+    limits: &Limits,
     seats: &mut Seats,
     parts: &mut JoinSet<Ended>,
     progress: &mut Progress,
@@ -154,37 +168,66 @@ async fn come(
     for (players, into) in
         [(cast.agents, &mut seats.agents), (cast.buyers, &mut seats.buyers), (cast.idle, &mut seats.idle)]
     {
-        let coming = (number..).zip(players).map(|(number, player)| enter(common, player, number));
+        let (ends, mut out) = (AtomicBool::new(false), None);
+        let still = (number..).zip(players).take_while(|_| !ends.load(Ordering::Relaxed));
+        let coming = still.map(|(number, player)| enter(common, player, number));
         let mut coming = futures::stream::iter(coming).buffered(COMING);
         while let Some(entered) = coming.next().await {
-            let (part, seat, daemon) = entered?;
+            let (part, seat, daemon) = match entered {
+                Ok(entered) => entered,
+                Err(error) => {
+                    // Who is on the way comes in, or does not either.
+                    ends.store(true, Ordering::Relaxed);
+                    out.get_or_insert(error);
+                    continue;
+                }
+            };
             first.get_or_insert(daemon);
             into.push(seat);
             parts.spawn(part.play());
             number += 1;
             progress.coming(number, all);
         }
+        if let Some(out) = out {
+            return Err(out.because(limits, common, all));
+        }
     }
     Ok(first.unwrap_or_default())
 }
 
-async fn enter(common: &Arc<Common>, player: Player, number: usize) -> Result<(Part, Seat, (String, u32)), RunError> {
+async fn enter(common: &Arc<Common>, player: Player, number: usize) -> Result<(Part, Seat, (String, u32)), NotIn> {
     let (orders, taken) = mpsc::channel(ORDERS_MAX);
     let status = matches!(player.role, Role::Agent { .. }).then_some("online");
     let slow = if matches!(player.role, Role::Buyer { slow: true, .. }) { Slow::Yes } else { Slow::No };
     let name = player.name.clone();
     let client = Client::new(Arc::clone(common), player.name, number, player.token, status, slow);
     let mut part = Part::new(client, player.role, taken);
-    match part.enter().await {
-        Ok(opened) => {
-            let seat = Seat { orders, standing: Arc::clone(&part.standing) };
-            let daemon = format!("{} {}", opened.server.name, opened.server.version);
-            Ok((part, seat, (daemon, opened.limits.requests_per_second)))
+    let opened = part.enter().await.map_err(|error| NotIn { name, number, error })?;
+    common.opened.fetch_add(1, Ordering::Relaxed);
+    let seat = Seat { orders, standing: Arc::clone(&part.standing) };
+    let daemon = format!("{} {}", opened.server.name, opened.server.version);
+    Ok((part, seat, (daemon, opened.limits.requests_per_second)))
+}
+
+/// Somebody who could not come in.
+struct NotIn {
+    name: String,
+    number: usize,
+    error: WireError,
+}
+
+impl NotIn {
+    fn because(self, limits: &Limits, common: &Common, wanted: usize) -> RunError {
+        let Self { name, number, error } = self;
+        if let Some(limit) = limits.behind(&error) {
+            return RunError::Limited { opened: common.opened.load(Ordering::Relaxed), wanted, limit };
         }
-        Err(error @ (WireError::Unreachable(_) | WireError::NotUpgraded(_))) if number == 0 => {
-            Err(RunError::Unreachable { url: common.target.url.clone(), why: error.to_string() })
+        match error {
+            WireError::Unreachable(_) | WireError::NotUpgraded(_) if number == 0 => {
+                RunError::Unreachable { url: common.target.url.clone(), why: error.to_string() }
+            }
+            error => RunError::NotOpened { name, why: error.to_string() },
         }
-        Err(error) => Err(RunError::NotOpened { name, why: error.to_string() }),
     }
 }
 

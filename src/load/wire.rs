@@ -9,12 +9,15 @@ use std::time::Duration;
 use futures::{SinkExt, StreamExt};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpSocket;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use super::trust::Trust;
 
 /// How long a connection may take, its upgrade included.
 const CONNECT_WAIT: Duration = Duration::from_secs(20);
@@ -25,10 +28,11 @@ const READ_BUFFER: usize = 4096;
 const SLOW_BUFFER: u32 = 4096;
 
 /// Where the daemon listens.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Target {
     pub(super) address: SocketAddr,
     pub(super) url: String,
+    pub(super) trust: Option<Trust>,
 }
 
 /// Why a connection is of no use.
@@ -97,9 +101,14 @@ impl Fault {
     }
 }
 
+/// Bytes both ways, over TLS or not.
+trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
 /// A connection.
 pub(super) struct Wire {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Io>>,
     last: u64,
     fed: bool,
     /// What came while a reply was waited for.
@@ -126,6 +135,10 @@ impl Wire {
         }
         let stream = socket.connect(target.address).await.map_err(WireError::Unreachable)?;
         let _ = stream.set_nodelay(true);
+        let stream: Box<dyn Io> = match &target.trust {
+            None => Box::new(stream),
+            Some(trust) => Box::new(trust.connect(stream).await.map_err(WireError::Unreachable)?),
+        };
         let unfit = |error| WireError::NotUpgraded(Box::new(error));
         let mut request = target.url.as_str().into_client_request().map_err(unfit)?;
         request.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("fenliu.v1"));
