@@ -1,4 +1,5 @@
-//! A token's form: a header, claims and a signature, each in base64, as in RFC 7515. Whether it is believed is not judged here.
+//! The form of a token: a header, claims and a signature, each in base64 (RFC 7515). What is believed is not judged
+//! here.
 
 use std::borrow::Cow;
 

@@ -34,6 +34,8 @@ pub(super) async fn first<S: AsyncRead + Unpin>(stream: &mut S, read: &mut Vec<u
 async fn begin<S: AsyncRead + Unpin>(stream: &mut S, read: &mut Vec<u8>, bounds: Bounds) -> First {
     read.reserve(ROOM);
     loop {
+        // What ends a head may have begun in the piece before.
+        let new = read.len().saturating_sub(2);
         match stream.read_buf(read).await {
             Ok(0) | Err(_) => return First::Gone,
             Ok(_) => {}
@@ -42,12 +44,20 @@ async fn begin<S: AsyncRead + Unpin>(stream: &mut S, read: &mut Vec<u8>, bounds:
         if read[..seen] != BEGINNING[..seen] || read.len() > bounds.buffer() {
             return First::Other;
         }
+        if !ends_a_head(&read[new..]) {
+            continue;
+        }
         match Request::try_parse(read) {
             Ok(None) => {}
             Ok(Some((bytes, request))) if is_plain(&request, bounds) => return First::Asked(request, bytes),
             _ => return First::Other,
         }
     }
+}
+
+/// Whether an empty line is in it: before that, a head that comes byte by byte is not parsed again and again.
+fn ends_a_head(bytes: &[u8]) -> bool {
+    bytes.windows(3).any(|bytes| bytes == b"\n\r\n") || bytes.windows(2).any(|bytes| bytes == b"\n\n")
 }
 
 /// Whether it is a request for a WebSocket of which nothing more comes.

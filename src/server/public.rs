@@ -94,7 +94,14 @@ impl Public {
     }
 
     async fn attend(self: Arc<Self>, stream: TcpStream, connection: Connection) {
-        let Some(tls) = &self.settings.tls else { return self.serve(stream, connection).await };
+        match &self.settings.tls {
+            None => self.serve(stream, connection).await,
+            // What TLS needs is large, and would be moved with every connection that has none.
+            Some(tls) => Box::pin(self.serve_over(tls, stream, connection)).await,
+        }
+    }
+
+    async fn serve_over(self: &Arc<Self>, tls: &Tls, stream: TcpStream, connection: Connection) {
         let shaking = tls.acceptor().accept(stream);
         let time = self.settings.handshake_timeout;
         let stream = if time.is_zero() {
