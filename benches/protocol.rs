@@ -2,6 +2,9 @@
 //! the ratio. `cargo bench --bench protocol`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a measurement that cannot go on ends")]
 
+#[path = "support/goal.rs"]
+mod goal;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +13,7 @@ use fenliu::model::{AccountId, Body, ConversationId, Sender, Timestamp, Visibili
 use fenliu::policy::Method;
 use fenliu::protocol::{self, Class, Incoming, Limits};
 use fenliu::routing::{Message, Notice};
+use goal::{Goal, goal};
 
 const SEND: &str = r#"{"jsonrpc":"2.0","id":7,"method":"message.send","params":{"conversation":"01900000-0000-7000-8000-000000000001","client_id":"m123456","body":{"type":"text","text":"hello, where is my order please? It was said to be here by now, and it is not. Can you look?"}}}"#;
 const ROUNDS: u32 = 200_000;
@@ -25,7 +29,7 @@ fn main() {
     let theirs = time(|| {
         black_box(serde_json::from_str::<serde_json::Value>(black_box(SEND)).unwrap());
     });
-    row("message.send, to a call", ours, theirs);
+    let to_a_call = row("message.send, to a call", ours, theirs);
 
     let message = Message {
         conversation: ConversationId(0x0190_0000_0000_7000_8000_0000_0000_0001),
@@ -46,7 +50,10 @@ fn main() {
     let theirs = time(|| {
         black_box(serde_json::to_string(black_box(&value)).unwrap());
     });
-    row("message.new, to a text", ours, theirs);
+    let to_a_text = row("message.new, to a text", ours, theirs);
+    println!();
+    goal("message.send to a call, serde's value ÷ ours", to_a_call, Goal::AtLeast(1.5, 2.5));
+    goal("message.new to a text, serde's value ÷ ours", to_a_text, Goal::AtLeast(1.5, 2.5));
 }
 
 /// Nanoseconds of one round, the best of five.
@@ -59,6 +66,7 @@ fn time(mut round: impl FnMut()) -> f64 {
     best.min().unwrap_or(Duration::ZERO).as_secs_f64() * 1e9 / f64::from(ROUNDS)
 }
 
-fn row(name: &str, ours: f64, theirs: f64) {
+fn row(name: &str, ours: f64, theirs: f64) -> f64 {
     println!("{name:<28} {ours:>8.0} {theirs:>10.0} {:>6.2}", theirs / ours);
+    theirs / ours
 }
