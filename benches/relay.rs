@@ -80,7 +80,10 @@ fn ours(store: StoreKind, data: &Path) -> Everybody {
         let conversation = buyer.start();
         (buyer, conversation)
     });
-    Mutex::new((agents, buyers.collect()))
+    let buyers = buyers.collect();
+    // The daemon ends with the process.
+    std::mem::forget(daemon);
+    Mutex::new((agents, buyers))
 }
 
 fn row(name: &str, figures: [f64; 2], bare: [f64; 2]) {
@@ -149,8 +152,9 @@ fn bare() -> Everybody {
         line
     };
     let agents = (0..AGENTS).map(|number| connect(&format!("{number}"))).collect();
-    let buyers = (0..AGENTS * CHATS as usize).map(|number| (connect("buyer"), format!("{}", number % AGENTS)));
-    let buyers = buyers.collect();
+    // Who has the name of another takes its place.
+    let buyer = |number: usize| (connect(&format!("buyer-{number}")), format!("{}", number % AGENTS));
+    let buyers = (0..AGENTS * CHATS as usize).map(buyer).collect();
     // The relay ends with the process.
     std::mem::forget(hand_over);
     Mutex::new((agents, buyers))
