@@ -230,6 +230,8 @@ impl Queued {
         while queue.writes.is_empty() && !queue.stopping && !queue.distrusted {
             self.arrived.wait(&mut queue);
         }
+        // Where a processor is shared, whoever has something to write now comes into the same commit.
+        parking_lot::MutexGuard::unlocked(&mut queue, std::thread::yield_now);
         if queue.writes.is_empty() && !queue.distrusted {
             return None;
         }
