@@ -134,14 +134,19 @@ impl Agent {
         self.status == Status::Online && self.is_connected() && self.load < self.capacity
     }
 
+    /// Where among its posts that of a seller is.
+    pub(super) fn post_at(&self, desk: usize) -> Option<usize> {
+        self.posts.binary_search_by_key(&desk, |post| post.desk).ok()
+    }
+
     /// What it is for a seller.
     pub(super) fn post(&self, desk: usize) -> Option<&Post> {
-        self.posts.binary_search_by_key(&desk, |post| post.desk).ok().map(|at| &self.posts[at])
+        self.post_at(desk).map(|at| &self.posts[at])
     }
 
     /// What it is for a seller, to be changed.
     pub(super) fn post_mut(&mut self, desk: usize) -> Option<&mut Post> {
-        self.posts.binary_search_by_key(&desk, |post| post.desk).ok().map(|at| &mut self.posts[at])
+        self.post_at(desk).map(|at| &mut self.posts[at])
     }
 
     /// Its memberships at a seller: seats are sorted by desk and group.

@@ -27,6 +27,8 @@ pub(super) type Key = (i64, i64, ConversationId);
 #[derive(Clone, Debug)]
 pub(super) struct MemberState {
     pub(super) agent: usize,
+    /// Where among the agent's posts that of this seller is, if it has one: an agent may have thousands.
+    pub(super) post: Option<usize>,
     pub(super) tier: u32,
     pub(super) weight: i64,
     pub(super) capacity: Option<u32>,

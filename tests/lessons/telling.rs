@@ -162,3 +162,28 @@ fn who_looks_at_a_desk_is_told_of_it_at_once_and_then_once_a_second() {
     shop.wait(60);
     assert_eq!(told(&mut shop), before + 2);
 }
+
+#[test]
+fn a_trace_lists_the_first_sixteen_of_those_whom_an_explanation_lists() {
+    let names: Vec<String> = (0..24).map(|number| format!("a{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let people: Vec<_> = names.iter().copied().zip((3..7).cycle()).collect();
+    for strategy in ["least_loaded", "least_active", "longest_idle", "round_robin", "weighted"] {
+        let mut shop = shop(&people, &group("all", &names, &format!("strategy = \"{strategy}\"")));
+        names[2..].iter().for_each(|who| shop.online(who));
+
+        for number in 0..40 {
+            let explained = shop.explain("tea", "ada");
+            let id = shop.start(&format!("b{number}"));
+            let trace = shop.trace(id);
+
+            assert_eq!(trace.candidates, explained.candidates[..16], "{strategy}");
+            assert_eq!(trace.unavailable, explained.unavailable, "{strategy}");
+            if number % 3 == 0 {
+                let agent = shop.agent(id).unwrap().to_owned();
+                shop.wait(1);
+                shop.close(&agent, id).unwrap();
+            }
+        }
+    }
+}

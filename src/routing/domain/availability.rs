@@ -62,7 +62,8 @@ impl Domain {
     pub(super) fn bars(&self, agent: usize, desk: usize, through: Through, times: u32, now: Timestamp) -> Bars {
         let state = &self.agents[agent];
         let mut bars = Bars::default();
-        let Some(post) = state.post(desk) else {
+        let seat = through.map(|(group, member)| &self.desks[desk].groups[group].members[member]);
+        let Some(post) = seat.map_or_else(|| state.post_at(desk), |seat| seat.post).map(|at| &state.posts[at]) else {
             bars.add(WhyNot::NotInForce);
             return bars;
         };
@@ -85,9 +86,8 @@ impl Domain {
         if over(state.load, state.capacity) || post.capacity.is_some_and(|limit| over(post.load, limit)) {
             bars.add(WhyNot::AtCapacity);
         }
-        if let Some((group, member)) = through {
-            let member = &self.desks[desk].groups[group].members[member];
-            if member.capacity.is_some_and(|limit| over(member.load, limit)) {
+        if let (Some(seat), Some((group, _))) = (seat, through) {
+            if seat.capacity.is_some_and(|limit| over(seat.load, limit)) {
                 bars.add(WhyNot::AtCapacity);
             }
             let spacing = self.desks[desk].config(group).spacing;

@@ -162,6 +162,7 @@ impl Domain {
             }
             members.push(MemberState {
                 agent,
+                post: state.post_at(desk),
                 tier: member.tier,
                 weight: i64::from(member.weight),
                 capacity: member.capacity,

@@ -191,11 +191,12 @@ impl Domain {
     /// A slot of an agent is taken, for a desk, through a membership.
     pub(super) fn take_slot(&mut self, agent: usize, at: usize, through: super::availability::Through) {
         self.agents[agent].load += 1;
-        if let Some(post) = self.agents[agent].post_mut(at) {
-            post.load += 1;
+        let seat = through.map(|(group, member)| &mut self.desks[at].groups[group].members[member]);
+        if let Some(post) = seat.as_ref().map_or_else(|| self.agents[agent].post_at(at), |seat| seat.post) {
+            self.agents[agent].posts[post].load += 1;
         }
-        if let Some((group, member)) = through {
-            self.desks[at].groups[group].members[member].load += 1;
+        if let Some(seat) = seat {
+            seat.load += 1;
         }
         self.refresh_load(agent);
     }
@@ -203,11 +204,12 @@ impl Domain {
     /// A slot of an agent is free again.
     pub(super) fn free_slot(&mut self, agent: usize, at: usize, through: super::availability::Through) {
         self.agents[agent].load -= 1;
-        if let Some(post) = self.agents[agent].post_mut(at) {
-            post.load -= 1;
+        let seat = through.map(|(group, member)| &mut self.desks[at].groups[group].members[member]);
+        if let Some(post) = seat.as_ref().map_or_else(|| self.agents[agent].post_at(at), |seat| seat.post) {
+            self.agents[agent].posts[post].load -= 1;
         }
-        if let Some((group, member)) = through {
-            self.desks[at].groups[group].members[member].load -= 1;
+        if let Some(seat) = seat {
+            seat.load -= 1;
         }
         self.refresh_load(agent);
         self.work.agents.insert(agent);

@@ -144,7 +144,7 @@ impl Domain {
     fn candidate(&self, entry: &Entry, group: usize, member: u32, bars: Bars) -> Candidate {
         let seat = &self.desks[entry.desk].groups[group].members[member as usize];
         let agent = &self.agents[seat.agent];
-        let post = agent.post(entry.desk);
+        let post = seat.post.map(|at| &agent.posts[at]);
         let held = post.map_or(0, |post| post.load);
         let limits = [post.and_then(|post| post.capacity), seat.capacity];
         let score = match self.desks[entry.desk].config(group).strategy {
