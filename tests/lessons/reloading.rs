@@ -303,3 +303,20 @@ fn what_closes_before_a_reload_has_settled_is_not_of_a_group_that_is_gone() {
     assert_eq!((row.state, row.group.as_str()), (State::Closed, "all"));
     assert_eq!(shop.explain("tea", "eve").chosen.state, State::Queued, "the wrap-up is that of its group too");
 }
+
+#[test]
+fn what_closes_by_itself_as_its_owner_loses_its_authorization_is_lost_to_that_one() {
+    let text = |people: &[(&str, u32)], group: &str| accounts(&[("mei", 2)]) + &seller("tea", "lin", people, group);
+    let mut shop = Shop::new(&text(&[("mei", 2)], &group("all", &["mei"], "")));
+    shop.online("mei");
+    let id = shop.start("ada");
+    shop.wait(120);
+    shop.told.clear();
+
+    shop.reload(&text(&[], &group("all", &[], "close_idle = \"1m\"")));
+
+    assert_eq!(shop.state(id), State::Closed);
+    let lost = Notice::Unassigned { conversation: id, cause: Cause::Unauthorized, to: None };
+    assert_eq!(shop.told_to("mei"), [lost]);
+    assert!(matches!(shop.told_to_buyer("ada")[..], [Notice::Closed { .. }]));
+}

@@ -340,7 +340,7 @@ impl Domain {
     }
 
     /// Why an agent may have nothing of a desk any more, if so.
-    fn barred(&self, agent: usize, desk: usize, now: Timestamp) -> Option<Cause> {
+    pub(super) fn barred(&self, agent: usize, desk: usize, now: Timestamp) -> Option<Cause> {
         match self.agents[agent].post(desk) {
             None => Some(Cause::Unauthorized),
             Some(post) if now >= post.in_force_until => Some(Cause::Suspended),

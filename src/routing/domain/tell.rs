@@ -73,7 +73,7 @@ impl Domain {
                     self.tell_offer_end(*conversation, before.agent, OfferEnd::Withdrawn, run);
                 }
                 let reason = reason.clone();
-                let owner = self.owner_of(*conversation);
+                let owner = self.owner_at_end(*conversation, now, run);
                 self.tell_view(*conversation, owner, now, run, |view| Notice::Closed { view, by: *by, reason });
                 let desk = self.conversations.get(conversation).map(|entry| entry.desk);
                 self.forget(*conversation, run);
@@ -162,6 +162,22 @@ impl Domain {
 
     fn owner_of(&self, id: ConversationId) -> Option<Recipient> {
         self.conversations.get(&id)?.conversation.agent.clone().map(Recipient::Staff)
+    }
+
+    /// Who owns what has ended. Who may not act for the seller any more hears that it has lost it, and nothing else.
+    fn owner_at_end(&self, id: ConversationId, now: Timestamp, run: &mut Run) -> Option<Recipient> {
+        let entry = self.conversations.get(&id)?;
+        let owner = entry.conversation.agent.clone()?;
+        let agent = self.agent_of(&owner);
+        let barred = agent.map_or(Some(Cause::Unauthorized), |agent| self.barred(agent, entry.desk, now));
+        match barred.filter(|_| self.directory.sellers.contains_key(&entry.conversation.seller)) {
+            None => Some(Recipient::Staff(owner)),
+            Some(cause) => {
+                let notice = Notice::Unassigned { conversation: id, cause, to: None };
+                self.to(entry, vec![Recipient::Staff(owner)], notice, run);
+                None
+            }
+        }
     }
 
     fn is_in_force(&self, account: &AccountId, seller: &SellerId, now: Timestamp) -> bool {
