@@ -106,9 +106,10 @@ impl Run {
     pub fn step(&mut self) -> Result<(), String> {
         self.steps += 1;
         let draw = self.random.next() % 1_000;
+        let (restarts, lost) = if self.store.disk.is_some() { (8, 16) } else { (2, 4) };
         match draw {
-            0..2 if self.faults => self.restart()?,
-            2..4 if self.faults => self.lose_commit()?,
+            _ if self.faults && draw < restarts => self.restart()?,
+            _ if self.faults && draw < lost => self.lose_commit()?,
             4..24 if self.size == Size::Small => self.reload()?,
             4..7 => self.reload()?,
             0..180 => self.pass(false)?,
@@ -117,7 +118,7 @@ impl Run {
         }
         if self.random.percent(70) {
             let count = self.random.below(4);
-            self.store.write(count)?;
+            self.store.go_on(count)?;
         }
         if self.steps.is_multiple_of(self.size.every()) { self.look() } else { Ok(()) }
     }

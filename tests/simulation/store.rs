@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use fenliu::directory::Directory;
-use fenliu::journal::Write;
+use fenliu::journal::{self, Write};
 use fenliu::model::{AccountId, ConversationId, GroupId, SellerId, State};
 use fenliu::routing::{AgentRow, Batch, Conversation, DayRow, Event, GroupRow, Recovered, Row};
 
@@ -31,6 +31,10 @@ impl Record {
             Self::Config(config) => accepted(config),
         }
     }
+}
+
+fn writes(records: &[Record]) -> Vec<Write> {
+    records.iter().map(Record::write).collect()
 }
 
 /// The rows of a table.
@@ -131,12 +135,27 @@ impl Store {
         self.waiting.push_back(Record::Batch(batch));
     }
 
+    /// Writes so many batches, at most, in one commit, or as many as a slow disk lets it.
+    pub fn go_on(&mut self, count: usize) -> Result<(), String> {
+        let count = self.disk.as_mut().map_or(count, |disk| disk.pace(count));
+        self.write(count)
+    }
+
     /// Writes so many batches, at most, in one commit.
     pub fn write(&mut self, count: usize) -> Result<(), String> {
-        let records: Vec<_> = self.waiting.drain(..count.min(self.waiting.len())).collect();
+        let records = self.next(count);
         if let Some(disk) = self.disk.as_mut().filter(|_| !records.is_empty()) {
-            disk.commit(&records.iter().map(Record::write).collect::<Vec<_>>())?;
+            disk.commit(&writes(&records))?;
         }
+        self.keep(records)
+    }
+
+    fn next(&mut self, count: usize) -> Vec<Record> {
+        self.waiting.drain(..count.min(self.waiting.len())).collect()
+    }
+
+    /// This is written.
+    fn keep(&mut self, records: Vec<Record>) -> Result<(), String> {
         for record in records {
             let batch = match record {
                 Record::Batch(batch) => batch,
@@ -175,22 +194,60 @@ impl Store {
 
     /// The commit fails: what is not written is void. What a table is made of then.
     pub fn fail(&mut self) -> Result<Recovered, String> {
-        let writes = self.waiting.drain(..).map(|record| record.write()).collect();
-        self.hoped = self.written.clone();
-        match &mut self.disk {
-            Some(disk) => disk.fail(writes, &self.written, &self.config),
-            None => Ok(self.written.recovered()),
-        }
+        let under_way = self.is_broken_off();
+        let Some(disk) = &mut self.disk else { return Ok(self.written.recovered()) };
+        let recovered = if disk.fails() { self.lose_power(under_way)? } else { disk.refuse(writes(&under_way))? };
+        self.found(recovered)
     }
 
     /// The process is killed: what is not written was never there. What a table is made of then.
     pub fn kill(&mut self) -> Result<Recovered, String> {
-        self.waiting.clear();
-        self.hoped = self.written.clone();
+        self.is_refused_where_it_is_behind()?;
+        let under_way = self.is_broken_off();
         let Some(disk) = &mut self.disk else { return Ok(self.written.recovered()) };
-        let recovered = disk.kill(&self.written, &self.config)?;
+        let recovered = if disk.fails() { self.lose_power(under_way)? } else { disk.kill()? };
+        let recovered = self.found(recovered)?;
+        let Some(disk) = &mut self.disk else { return Ok(recovered) };
         disk.history(&self.written, &self.closed)?;
         Ok(recovered)
+    }
+
+    /// Nothing more is written of what waits. What of it is under way.
+    fn is_broken_off(&mut self) -> Vec<Record> {
+        let waiting = self.waiting.len();
+        let count = self.disk.as_mut().map_or(0, |disk| disk.under_way(waiting));
+        let under_way = self.next(count);
+        self.waiting.clear();
+        self.hoped = self.written.clone();
+        under_way
+    }
+
+    fn lose_power(&mut self, under_way: Vec<Record>) -> Result<journal::Recovered, String> {
+        let disk = self.disk.as_mut().expect("a disk");
+        let (is_kept, recovered) = disk.lose_power(&writes(&under_way))?;
+        if is_kept {
+            self.keep(under_way)?;
+            self.hoped = self.written.clone();
+        }
+        Ok(recovered)
+    }
+
+    fn found(&self, recovered: journal::Recovered) -> Result<Recovered, String> {
+        self.disk.as_ref().expect("a disk").same(recovered, &self.written, &self.config)
+    }
+
+    /// A few commits come about that the disk does not keep.
+    fn is_refused_where_it_is_behind(&mut self) -> Result<(), String> {
+        let mut before = Vec::new();
+        for _ in 0..3 {
+            let Some(disk) = self.disk.as_ref().filter(|_| !self.waiting.is_empty()) else { break };
+            before.push(disk.image());
+            self.write(self.waiting.len().div_ceil(3))?;
+        }
+        match &mut self.disk {
+            Some(disk) if !before.is_empty() => disk.refuses_to_be_behind(&before),
+            _ => Ok(()),
+        }
     }
 
     /// Whether everything acknowledged is in the rows, invariant 6.
