@@ -15,6 +15,7 @@ use crate::store::{Config, Rows};
 impl Run {
     /// Another configuration is loaded, if what is drawn is allowed; sometimes the same one.
     pub fn reload(&mut self) -> Result<(), String> {
+        self.is_taken()?;
         let generation = self.config.directory.generation + 1;
         let other = if self.random.percent(20) {
             Some((self.config.draft.clone(), (*self.config.directory).clone()))
@@ -24,6 +25,19 @@ impl Run {
         let Some((draft, directory)) = other else { return Ok(()) };
         self.tick()?;
         self.load(Config { draft, directory: Arc::new(Directory { generation, ..directory }) })
+    }
+
+    /// One change at a time: the one before is written, and whoever has no account any more is sent away.
+    fn is_taken(&mut self) -> Result<(), String> {
+        if self.undoes {
+            self.store.write_config()?;
+        }
+        for (who, sessions) in &mut self.connected {
+            if !self.config.directory.is_staff(who) {
+                sessions.clear();
+            }
+        }
+        Ok(())
     }
 
     fn load(&mut self, config: Config) -> Result<(), String> {
@@ -68,7 +82,7 @@ impl Run {
         self.accounts.sort();
         self.accounts.dedup();
         let presence = &mut self.checker.presence;
-        presence.retain(|who, _| new.contains(who));
+        self.taken_out = presence.extract_if(.., |who, _| !new.contains(who)).collect();
         let newcomers: Vec<AccountId> = new.difference(&old).cloned().collect();
         for who in &newcomers {
             let status = self.store.hoped.agents.get(who).map_or(Status::Offline, |row| row.status);
@@ -83,11 +97,6 @@ impl Run {
                 if !group.is_some_and(|group| group.members.iter().any(|member| member.account == *who)) {
                     wrap_up.via = None;
                 }
-            }
-        }
-        for (who, sessions) in &mut self.connected {
-            if !directory.is_staff(who) {
-                sessions.clear();
             }
         }
         self.checker.excuse(&self.store.hoped);
@@ -157,13 +166,23 @@ impl Run {
         self.tick()
     }
 
-    /// A commit fails: the table is built anew in place from what is written; sessions stay.
+    /// A commit fails. With it goes a configuration that is not yet written, now and then.
     pub fn lose_commit(&mut self) -> Result<(), String> {
         let count = self.random.below(10);
         self.store.write(count)?;
-        self.store.write_config()?;
+        if !self.undoes || count.is_multiple_of(2) {
+            self.store.write_config()?;
+        }
+        self.build_again()
+    }
+
+    /// The table is built anew in place from what is written; sessions stay.
+    pub fn build_again(&mut self) -> Result<(), String> {
         let recovered = self.store.fail()?;
         self.log.push(format!("{} a commit fails", self.now));
+        if self.store.config.directory.generation != self.config.directory.generation {
+            self.undo();
+        }
         for account in acting(&self.config.directory) {
             let status = self.store.written.agents.get(&account).map_or(Status::Offline, |row| row.status);
             let presence = self.checker.presence.entry(account).or_default();
@@ -173,14 +192,29 @@ impl Run {
             }
         }
         self.checker.excuse(&self.store.hoped);
-        let (presence, gone) = (&self.checker.presence, &self.gone);
+        let (connected, gone) = (&self.connected, &self.gone);
         let here = Here {
-            session: &|session| presence.values().any(|agent| agent.sessions.contains(&session)),
+            session: &|session| connected.values().any(|sessions| sessions.contains(&session)),
             buyer: &|key| !gone.contains(key),
         };
         let directory = Arc::clone(&self.config.directory);
         self.table.restore(directory, recovered, self.now, &here, || {});
         self.tick()
+    }
+
+    /// The configuration in force is not written: the one before is back, and so is whom it took out, with its sessions.
+    fn undo(&mut self) {
+        self.undone += 1;
+        self.log.push(format!("{} and with it a configuration", self.now));
+        let mut taken_out = std::mem::take(&mut self.taken_out);
+        for who in self.follow(self.store.config.clone()) {
+            let mut presence = taken_out.remove(&who).unwrap_or_default();
+            let here = self.connected.entry(who.clone()).or_default();
+            presence.sessions.retain(|session| here.contains(session));
+            // A session that came meanwhile has found nothing to do, and comes again.
+            here.retain(|session| presence.sessions.contains(session));
+            self.checker.presence.insert(who, presence);
+        }
     }
 }
 

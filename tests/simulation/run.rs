@@ -11,7 +11,7 @@ use fenliu::model::{
 };
 use fenliu::routing::{Acted, Actor, Command, Conversation, NewMessage, Recovered, Refusal, Settings, Table};
 
-use crate::checker::Checker;
+use crate::checker::{Checker, Presence};
 use crate::disk::Disk;
 use crate::draft::Draft;
 use crate::random::Random;
@@ -52,6 +52,11 @@ pub struct Run {
     /// How many domains were made of several, and how many were made several.
     pub merges: usize,
     pub splits: usize,
+    /// Whether configurations are undone, and how many were.
+    pub undoes: bool,
+    pub undone: usize,
+    /// Who does not act any more for anybody since the last configuration, as it was then.
+    pub taken_out: BTreeMap<AccountId, Presence>,
     pub now: Timestamp,
     steps: usize,
     next_id: u128,
@@ -71,6 +76,9 @@ impl Run {
             connected: BTreeMap::new(),
             merges: 0,
             splits: 0,
+            undoes: true,
+            undone: 0,
+            taken_out: BTreeMap::new(),
             size,
             random: Random::new(seed ^ 0x5EED),
             table: table(&config.directory, Recovered::default(), START),
@@ -110,6 +118,10 @@ impl Run {
         match draw {
             _ if self.faults && draw < restarts => self.restart()?,
             _ if self.faults && draw < lost => self.lose_commit()?,
+            4 if self.faults && self.undoes => {
+                self.reload()?;
+                self.build_again()?;
+            }
             4..24 if self.size == Size::Small => self.reload()?,
             4..7 => self.reload()?,
             0..180 => self.pass(false)?,
