@@ -10,3 +10,6 @@ pub use permit::{Basis, Denied, Permit, Rights, permit, permit_role, sees};
 pub use role::{built_in, seller_scopes};
 pub use rules::{Action, May, Method, Object, Roles, Rule, rule};
 pub use scope::{Scope, ScopeSet};
+
+#[cfg(test)]
+mod tests;

@@ -121,3 +121,14 @@ fn deadlines_that_fell_due_while_nobody_ran_act_when_the_grace_of_the_start_is_o
 
     assert_eq!(shop.agent(waits), Some("mei"));
 }
+
+#[test]
+fn the_store_need_not_be_asked_what_was_said_in_a_conversation_that_began_since_the_start() {
+    let mut shop = shop(&[("mei", 1)], &group("all", &["mei"], ""));
+    let id = shop.start("ada");
+    assert!(!shop.table.is_partial(id));
+
+    shop.restart(1);
+
+    assert!(shop.table.is_partial(id));
+}
