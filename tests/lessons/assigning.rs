@@ -44,6 +44,7 @@ fn p02_nothing_is_given_again_however_often_time_is_looked_at() {
 
     for _ in 0..50 {
         shop.wait(1);
+        shop.look();
     }
 
     assert_eq!(shop.agent(id), Some("mei"));

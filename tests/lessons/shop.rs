@@ -131,6 +131,14 @@ impl Shop {
         self.now = until;
     }
 
+    /// Time is looked at, whether anything is due or not.
+    pub fn look(&mut self) {
+        for domain in self.directory.domains.clone() {
+            let domain = self.table.domain_of_seller(&domain.sellers[0]).unwrap();
+            self.run(domain, None, None, Command::Tick).unwrap();
+        }
+    }
+
     fn tick(&mut self) {
         for domain in self.table.due(self.now) {
             self.run(domain, None, None, Command::Tick).unwrap();
