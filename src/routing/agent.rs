@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::deadline::Armed;
 use super::event::AgentRow;
+use super::fronts::Since;
 use crate::model::{AccountId, ConversationId, SessionId, Status, Timestamp};
 use crate::policy::{Scope, ScopeSet};
 
@@ -92,6 +93,9 @@ pub(super) struct Agent {
     pub(super) holds: BTreeSet<ConversationId>,
     /// What waits for it alone, or would go to it though it is away.
     pub(super) reserved: BTreeSet<ConversationId>,
+    /// The same of left messages, and those of them that may be handed out.
+    pub(super) reserved_left: BTreeSet<ConversationId>,
+    pub(super) young_left: BTreeSet<Since>,
     /// What is not given to it again for now, whatever the reason.
     pub(super) excluded: BTreeSet<ConversationId>,
 }
@@ -120,6 +124,8 @@ impl Agent {
             armed: None,
             holds: BTreeSet::new(),
             reserved: BTreeSet::new(),
+            reserved_left: BTreeSet::new(),
+            young_left: BTreeSet::new(),
             excluded: BTreeSet::new(),
         }
     }

@@ -19,6 +19,8 @@ pub(super) enum Due {
     Sweep(usize),
     /// A desk's subscribers are told of it.
     Subscribers(usize),
+    /// What was left at a desk becomes too old to be handed out.
+    Lefts(usize),
 }
 
 /// Where something stands in the table, if it does: kept with it.

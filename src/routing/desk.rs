@@ -62,6 +62,8 @@ pub(super) struct GroupState {
     pub(super) stands: Vec<Option<(Key, Since)>>,
     /// The oldest left message, as the fronts have it.
     pub(super) left_stands: Option<Since>,
+    /// What was left before this is known to be too old to be handed out.
+    pub(super) left_from: Timestamp,
     /// Queued ones for whom somebody is excluded.
     pub(super) excluding: BTreeSet<ConversationId>,
     /// How many queued or offered ones `queue_limit` counts.
@@ -93,6 +95,7 @@ impl GroupState {
             left: BTreeSet::new(),
             stands: vec![None; steps + 1],
             left_stands: None,
+            left_from: Timestamp::ZERO,
             excluding: BTreeSet::new(),
             counted: 0,
             offered: 0,
@@ -223,6 +226,7 @@ pub(super) struct DeskArmed {
     pub(super) suspension: Armed,
     pub(super) sweep: Armed,
     pub(super) subscribers: Armed,
+    pub(super) lefts: Armed,
 }
 
 impl Desk {

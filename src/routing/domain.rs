@@ -11,6 +11,7 @@ mod handing;
 mod links;
 mod look;
 mod messages;
+mod old;
 mod place;
 mod presence;
 mod route;

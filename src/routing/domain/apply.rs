@@ -383,7 +383,8 @@ impl Domain {
         for desk in &self.agents[agent].mains {
             self.work.emptied.extend((0..self.desks[*desk].groups.len()).map(|group| (*desk, group)));
         }
-        let reserved: Vec<_> = self.agents[agent].reserved.iter().copied().collect();
+        let state = &self.agents[agent];
+        let reserved: Vec<_> = state.reserved.iter().chain(&state.reserved_left).copied().collect();
         for id in reserved {
             self.look_again(id);
         }

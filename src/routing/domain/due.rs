@@ -35,6 +35,7 @@ impl Domain {
             Due::Desk(desk) => &mut self.desks[desk].armed.suspension,
             Due::Sweep(desk) => &mut self.desks[desk].armed.sweep,
             Due::Subscribers(desk) => &mut self.desks[desk].armed.subscribers,
+            Due::Lefts(desk) => &mut self.desks[desk].armed.lefts,
         };
         Some((&mut self.deadlines, armed))
     }

@@ -17,6 +17,7 @@ impl Domain {
         let Some(entry) = self.conversations.get(&id) else { return };
         let (at, group, conversation) = (entry.desk, entry.group, &entry.conversation);
         let (kept_for, excluding) = (self.kept_for(entry), !conversation.rare.excluded.is_empty());
+        let since = (conversation.queued_at, id);
         let key = desk::key(self.desks[at].config(group), conversation);
         let state = &mut self.desks[at].groups[group];
         match conversation.state {
@@ -31,7 +32,7 @@ impl Domain {
                 self.follow_fronts(at, group);
             }
             State::LeftMessage => {
-                state.left.remove(&(conversation.queued_at, id));
+                state.left.remove(&since);
                 self.follow_left(at, group);
             }
             State::Offered | State::Active => {
@@ -48,7 +49,10 @@ impl Domain {
             State::Closed => {}
         }
         if let Some(agent) = kept_for {
-            self.agents[agent].reserved.remove(&id);
+            let agent = &mut self.agents[agent];
+            agent.reserved.remove(&id);
+            agent.reserved_left.remove(&id);
+            agent.young_left.remove(&since);
         }
         if excluding {
             self.desks[at].groups[group].excluding.remove(&id);
@@ -64,6 +68,8 @@ impl Domain {
         let (at, group, due, conversation) = (entry.desk, entry.group, entry.due, &entry.conversation);
         let waits = matches!(conversation.state, State::Queued | State::LeftMessage);
         let (kept_for, excluding) = (self.kept_for(entry), !conversation.rare.excluded.is_empty());
+        let (is_left, since) = (conversation.state == State::LeftMessage, (conversation.queued_at, id));
+        let is_young = is_left && self.is_young(at, group, since);
         let key = desk::key(self.desks[at].config(group), conversation);
         match conversation.state {
             State::Queued => {
@@ -83,8 +89,7 @@ impl Domain {
                 self.follow_fronts(at, group);
             }
             State::LeftMessage => {
-                let left = (conversation.queued_at, id);
-                self.desks[at].groups[group].left.insert(left);
+                self.desks[at].groups[group].left.insert(since);
                 self.follow_left(at, group);
             }
             State::Offered | State::Active => {
@@ -103,7 +108,13 @@ impl Domain {
             State::Closed => {}
         }
         if let Some(agent) = kept_for {
-            self.agents[agent].reserved.insert(id);
+            let agent = &mut self.agents[agent];
+            if is_left {
+                agent.reserved_left.insert(id)
+            } else {
+                agent.reserved.insert(id)
+            };
+            agent.young_left.extend(is_young.then_some(since));
         }
         if excluding {
             if waits {
@@ -133,22 +144,8 @@ impl Domain {
         }
     }
 
-    /// The same for left messages, which may go every way or will.
-    fn follow_left(&mut self, at: usize, group: usize) {
-        let state = &mut self.desks[at].groups[group];
-        let stands = state.left.first().copied();
-        let stood = std::mem::replace(&mut state.left_stands, stands);
-        if stood == stands {
-            return;
-        }
-        for way in 0..self.desks[at].groups[group].stands.len() {
-            let pool = self.pool_of(at, group, way);
-            self.pools[pool].lefts.follow(Way { desk: at, group, way }, stood, stands);
-        }
-    }
-
     /// The pool to which a way leads.
-    fn pool_of(&self, at: usize, group: usize, way: usize) -> usize {
+    pub(super) fn pool_of(&self, at: usize, group: usize, way: usize) -> usize {
         let desk = &self.desks[at];
         let to = way.checked_sub(1).map_or(group, |step| desk.groups[group].overflow[step]);
         desk.groups[to].pool
@@ -165,7 +162,7 @@ impl Domain {
     }
 
     /// The agent for whom a conversation waits alone, or to whom it would go though that one is away.
-    fn kept_for(&self, entry: &Entry) -> Option<usize> {
+    pub(super) fn kept_for(&self, entry: &Entry) -> Option<usize> {
         if !matches!(entry.conversation.state, State::Queued | State::LeftMessage) {
             return None;
         }

@@ -167,11 +167,13 @@ impl Domain {
                 first = first.into_iter().chain(self.first_left_at(agent, way.desk, way.group, now)).min();
             }
         }
-        let reserved = state.reserved.iter().filter_map(|id| self.conversations.get(id));
-        let reserved =
-            reserved.filter(|entry| self.is_picked_up(entry, now) && self.select(entry, None, now).is_some());
-        let reserved = reserved.map(|entry| (entry.conversation.queued_at, entry.conversation.id));
-        first.into_iter().chain(reserved.min()).min()
+        let is_its = |since: &&Since| {
+            let entry = self.conversations.get(&since.1);
+            entry.is_some_and(|entry| self.is_picked_up(entry, now) && self.select(entry, None, now).is_some())
+        };
+        let before = |since: &&Since| first.is_none_or(|first| **since < first);
+        let reserved = state.young_left.iter().take_while(before).find(is_its);
+        reserved.copied().or(first)
     }
 
     /// The oldest left message of one group that the agent may take: as a member of it, of a group that helps it, or

@@ -29,6 +29,7 @@ impl Domain {
                 Due::Desk(desk) => self.desk_due(desk, now),
                 Due::Sweep(desk) => self.sweep(desk, now, run),
                 Due::Subscribers(desk) => self.tell_subscribers(desk, now, run),
+                Due::Lefts(desk) => self.grow_old(desk, now),
             }
         }
     }
