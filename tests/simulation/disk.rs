@@ -94,8 +94,8 @@ impl Disk {
             self.slow -= 1;
             return if self.slow == 0 { usize::MAX } else { 0 };
         }
-        if self.random.below(400) == 0 {
-            self.slow = 1 + self.random.below(200);
+        if self.random.below(100) == 0 {
+            self.slow = 1 + self.random.below(100);
             self.seen.slow += 1;
         }
         count

@@ -150,7 +150,7 @@ impl Run {
     /// The process ends with some of it unwritten, and begins again a while later.
     pub fn restart(&mut self) -> Result<(), String> {
         let count = self.random.below(10);
-        self.store.write(count)?;
+        self.store.write_before(count)?;
         let recovered = self.store.kill()?;
         self.now = self.now + Duration::from_secs(self.random.below(60) as u64);
         self.log.push(format!("{} begins anew", self.now));
@@ -169,7 +169,7 @@ impl Run {
     /// A commit fails. With it goes a configuration that is not yet written, now and then.
     pub fn lose_commit(&mut self) -> Result<(), String> {
         let count = self.random.below(10);
-        self.store.write(count)?;
+        self.store.write_before(count)?;
         if !self.undoes || count.is_multiple_of(2) {
             self.store.write_config()?;
         }

@@ -141,6 +141,12 @@ impl Store {
         self.write(count)
     }
 
+    /// Writes so many batches, at most, before something goes wrong; none where the disk is about to fail.
+    pub fn write_before(&mut self, count: usize) -> Result<(), String> {
+        let fails = self.disk.as_mut().is_some_and(Disk::fails);
+        self.write(if fails { 0 } else { count })
+    }
+
     /// Writes so many batches, at most, in one commit.
     pub fn write(&mut self, count: usize) -> Result<(), String> {
         let records = self.next(count);
@@ -240,9 +246,9 @@ impl Store {
     fn is_refused_where_it_is_behind(&mut self) -> Result<(), String> {
         let mut before = Vec::new();
         for _ in 0..3 {
-            let Some(disk) = self.disk.as_ref().filter(|_| !self.waiting.is_empty()) else { break };
+            let Some(disk) = self.disk.as_ref().filter(|_| self.waiting.len() > 1) else { break };
             before.push(disk.image());
-            self.write(self.waiting.len().div_ceil(3))?;
+            self.write(self.waiting.len().div_ceil(4))?;
         }
         match &mut self.disk {
             Some(disk) if !before.is_empty() => disk.refuses_to_be_behind(&before),
