@@ -320,3 +320,29 @@ fn what_closes_by_itself_as_its_owner_loses_its_authorization_is_lost_to_that_on
     assert_eq!(shop.told_to("mei"), [lost]);
     assert!(matches!(shop.told_to_buyer("ada")[..], [Notice::Closed { .. }]));
 }
+
+#[test]
+fn what_waits_for_a_recent_agent_whom_a_reload_took_out_keeps_nothing_from_anybody_else() {
+    let settings = "recent_agent = \"72h\"\nrecent_agent_when_full = \"1m\"";
+    let text = |people: &[(&str, u32)], members: &[&str]| {
+        accounts(&[("mei", 1), ("bo", 1)]) + &seller("tea", "lin", people, &group("all", members, settings))
+    };
+    let mut shop = Shop::new(&text(&[("mei", 1), ("bo", 1)], &["mei", "bo"]));
+    shop.online("mei");
+    let first = shop.start("ada");
+    shop.close("mei", first).unwrap();
+    let moved = shop.start("eve");
+    shop.online("bo");
+    let busy = shop.start("guo");
+    let (waits, next) = (shop.start("ada"), shop.start("fay"));
+
+    shop.reload(&text(&[("bo", 1)], &["bo"]));
+    shop.close("bo", busy).unwrap();
+    assert_eq!(shop.agent(moved), Some("bo"));
+    shop.close("bo", moved).unwrap();
+
+    assert_eq!((shop.state(waits), shop.agent(next)), (State::Queued, Some("bo")));
+    shop.close("bo", next).unwrap();
+    shop.wait(60);
+    assert_eq!(shop.agent(waits), Some("bo"));
+}

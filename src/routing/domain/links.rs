@@ -73,12 +73,12 @@ impl Domain {
         let key = desk::key(self.desks[at].config(group), conversation);
         match conversation.state {
             State::Queued => {
-                let (reserved, counted) = (self.reserved_for(entry).is_some(), u32::from(conversation.counted));
+                let (alone, counted) = (waits_alone(conversation), u32::from(conversation.counted));
                 let state = &mut self.desks[at].groups[group];
                 state.queue.insert(key);
                 state.counted += counted;
                 state.moved = true;
-                if !reserved {
+                if !alone {
                     state.open.insert(key);
                     for (step, queue) in state.due.iter_mut().enumerate() {
                         if due & (1 << step) != 0 {
@@ -330,4 +330,9 @@ impl Domain {
     pub(super) fn is_online(&self, agent: usize) -> bool {
         self.agents[agent].status == Status::Online && self.agents[agent].is_connected()
     }
+}
+
+/// Whether it waits for one agent alone, whether or not a reload has left that one here.
+fn waits_alone(conversation: &Conversation) -> bool {
+    conversation.rare.recent_until.is_some() || conversation.rare.bound.as_ref().is_some_and(|bound| bound.waits)
 }
