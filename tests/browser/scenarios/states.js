@@ -84,10 +84,13 @@ export function states(world) {
           { token: daemon.token("staff", id), status },
         );
       await set("mei", "offline");
+      await world.outside.evaluate(async (token) => {
+        (await window.openSession(token, "online")).close();
+      }, daemon.token("staff", "bo"));
       const flo = await buyer("flo");
       await flo.locator(".greeting").waitFor();
       await accessible(flo);
-      // The other one has closed her window a moment ago and may be back.
+      // The other one has gone a moment ago and may be back.
       await say(flo, "good evening");
       await flo.locator(".state").filter({ hasText: /queue/ }).waitFor();
       await accessible(flo);
