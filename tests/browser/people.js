@@ -98,6 +98,7 @@ export function wire() {
   const pairs = new Set();
   let whole = true;
   let losing = null;
+  let holding = null;
   return {
     /** Every frame that a page has sent, as text. */
     sent: [],
@@ -108,16 +109,25 @@ export function wire() {
         const pair = { socket, server };
         pairs.add(pair);
         let lost = null;
+        const held = { id: null, answer: null };
         socket.onMessage((text) => {
           this.sent.push(text);
           const { id, method } = JSON.parse(text);
           if (method === losing) lost = id;
+          if (method === holding?.method) held.id ??= id;
           server.send(text);
         });
         server.onMessage((text) => {
-          if (lost === null || JSON.parse(text).id !== lost) return socket.send(text);
-          losing = null;
-          this.cut();
+          const { id, method } = JSON.parse(text);
+          if (lost !== null && id === lost) {
+            losing = null;
+            return this.cut();
+          }
+          if (held.id !== null && id === held.id) return (held.answer = text);
+          socket.send(text);
+          if (held.id === null || method !== holding.until) return;
+          held.id = holding = null;
+          if (held.answer) socket.send(held.answer);
         });
         server.onClose((code, reason) => (pairs.delete(pair), socket.close({ code, reason })));
       });
@@ -136,6 +146,10 @@ export function wire() {
     /** The server's next answer to this method never arrives, and nothing does any more. */
     loseAnswerTo(method) {
       losing = method;
+    },
+    /** The server's next answer to this method arrives only after the event `until`. */
+    holdAnswerTo(method, until) {
+      holding = { method, until };
     },
   };
 }

@@ -5,6 +5,7 @@ export class Thread {
   constructor() {
     this.messages = [];
     this.version = 0;
+    this.wanted = 0;
     this.catchingUp = null;
     this.loadingOlder = false;
     this.loaded = false;
@@ -106,10 +107,11 @@ export class Thread {
 }
 
 /**
- * Reads what a thread lacks at its end, page after page.
- * `call(method, params)` asks the server; a second catch-up of the same thread joins the first.
+ * Reads what a thread lacks at its end, up to `lastSeq` where it is known, page after page.
+ * `call(method, params)` asks the server; a second catch-up of the same thread joins the first, which then reads as far as either wants.
  */
 export function catchUp(thread, conversation, call, lastSeq) {
+  thread.wanted = Math.max(thread.wanted, lastSeq ?? 0);
   thread.catchingUp ??= readOn(thread, conversation, call, lastSeq).finally(() => {
     thread.catchingUp = null;
   });
@@ -122,13 +124,13 @@ async function readOn(thread, conversation, call, lastSeq) {
     const params = before > 1 ? { conversation, before, limit: 50 } : { conversation, limit: 50 };
     const page = await call("message.history", params);
     thread.merge(page.messages);
-    if (before > 1) return;
-    if (!page.more) return;
+    const more = before === 1 && page.more;
+    if (!more && thread.last >= thread.wanted) return;
   }
   for (;;) {
     const page = await call("message.history", { conversation, after: thread.last, limit: 200 });
     thread.merge(page.messages);
-    if (!page.more || page.messages.length === 0) return;
+    if (page.messages.length === 0 || (!page.more && thread.last >= thread.wanted)) return;
   }
 }
 

@@ -1,6 +1,6 @@
 // What is between the page and the server: lost answers, messages that cannot be sent, every way in which a line ends.
 
-import { expect, startAs, until, wire } from "../people.js";
+import { expect, say, startAs, until, wire } from "../people.js";
 
 export function line(world) {
   const { daemon, agent, crowd } = world;
@@ -78,6 +78,17 @@ export function line(world) {
       await nia.getByRole("option", { name: /Pia/ }).click();
       await until(async () => (await nia.locator("textarea").inputValue()) === "half a thought", "the draft is gone");
       await nia.locator("textarea").fill("");
+    },
+
+    "what is written while the history is read is there": async () => {
+      between.holdAnswerTo("message.history", "message.new");
+      const asked = between.sent.length;
+      await nia.reload();
+      await until(() => between.sent.slice(asked).some((text) => text.includes("message.history")), "no history is asked for");
+      await outside.evaluate(() => window.buyers.pia.say("said meanwhile"));
+      await nia.getByRole("option", { name: /Pia/ }).click();
+      await nia.locator(".message", { hasText: "said meanwhile" }).waitFor();
+      await say(nia, "seen, and answered");
     },
 
     "every way in which a line ends has its own consequence": async () => {
