@@ -30,6 +30,7 @@ pub fn conversation(id: u128) -> Conversation {
         held: vec!["mei".into()],
         started_at: at,
         assigned_at: Some(at),
+        came_by: None,
         first_assigned_at: Some(at),
         first_reply_at: None,
         left: None,

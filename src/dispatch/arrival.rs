@@ -10,10 +10,18 @@ use crate::delivery::{Item, Peer, ReplyTo};
 use crate::directory::DomainId;
 use crate::model::{Caller, Status};
 use crate::protocol::RpcError;
-use crate::routing::{Actor, Command, Outcome, View};
+use crate::routing::{Actor, Command, Outcome, Standing, View};
 
 /// How long a journal that cannot be written is left alone before the end of a session is told again.
 const AGAIN: Duration = Duration::from_millis(500);
+
+/// What a session sees on its arrival: everything open that concerns the caller, and then how it stands.
+#[derive(Debug, Default)]
+#[expect(missing_docs, reason = "the line above says what they are")]
+pub struct Seen {
+    pub conversations: Vec<Arc<View>>,
+    pub standing: Option<Standing>,
+}
 
 impl Dispatch {
     /// Opens a session: what `made` makes of everything open that concerns the caller is its first frame.
@@ -25,13 +33,13 @@ impl Dispatch {
         peer: &Arc<Peer>,
         status: Option<Status>,
         to: Option<ReplyTo>,
-        made: impl FnOnce(&ReplyTo, Vec<Arc<View>>, Option<Status>) -> Utf8Bytes + Send + 'static,
+        made: impl FnOnce(&ReplyTo, Seen) -> Utf8Bytes + Send + 'static,
     ) -> Result<(), RpcError> {
         self.registry.add(Arc::clone(peer));
         match self.guarded(self.enter(peer, status)).await {
-            Ok((views, now)) => {
+            Ok(seen) => {
                 if let Some(to) = to {
-                    let text = made(&to, views, now);
+                    let text = made(&to, seen);
                     self.metrics.answered(to.method.name(), "ok", to.since.elapsed());
                     to.mailbox.push_first(to.slot, text);
                 }
@@ -44,50 +52,45 @@ impl Dispatch {
         }
     }
 
-    /// Arrives everywhere: what is open there and concerns the caller, and the status it has then.
-    async fn enter(
-        &self,
-        peer: &Arc<Peer>,
-        status: Option<Status>,
-    ) -> Result<(Vec<Arc<View>>, Option<Status>), RpcError> {
+    /// Arrives everywhere.
+    async fn enter(&self, peer: &Arc<Peer>, status: Option<Status>) -> Result<Seen, RpcError> {
         // A reload may put elsewhere what the session was about to see: then it looks again. To arrive twice changes
         // nothing.
-        let (mut views, now) = loop {
+        let mut seen = loop {
             if let Some(seen) = self.arrive_everywhere(peer, status).await? {
                 break seen;
             }
         };
-        views.retain(|view| peer.speaks_for(&view.seller));
+        seen.conversations.retain(|view| peer.speaks_for(&view.seller));
+        if let Some(standing) = &mut seen.standing {
+            standing.paused.retain(|(seller, _)| peer.speaks_for(seller));
+        }
         self.settled().await?;
-        Ok((views, now))
+        Ok(seen)
     }
 
     /// Arrives in every domain that it concerns; nothing if one of them is no longer there.
-    async fn arrive_everywhere(
-        &self,
-        peer: &Arc<Peer>,
-        status: Option<Status>,
-    ) -> Result<Option<(Vec<Arc<View>>, Option<Status>)>, RpcError> {
+    async fn arrive_everywhere(&self, peer: &Arc<Peer>, status: Option<Status>) -> Result<Option<Seen>, RpcError> {
         let domains: Vec<DomainId> = match &peer.caller {
             Caller::Staff { account, .. } => self.table.domain_of_agent(account).into_iter().collect(),
             Caller::Buyer { key, .. } => self.table.domains_of_buyer(key),
             Caller::Operator { .. } => Vec::new(),
         };
-        let (mut views, mut now) = (Vec::new(), None);
+        let mut everything = Seen::default();
         for domain in &domains {
-            let Some((seen, status)) = self.arrive(*domain, peer, status).await? else { return Ok(None) };
-            views.extend(seen);
-            now = now.or(status);
+            let Some(seen) = self.arrive(*domain, peer, status).await? else { return Ok(None) };
+            everything.conversations.extend(seen.conversations);
+            everything.standing = everything.standing.or(seen.standing);
         }
         if let Caller::Buyer { key, .. } = &peer.caller {
             self.lanes.attach_everywhere(peer).await;
             // What another of its sessions has begun elsewhere meanwhile may have been told before this one was there.
             for domain in self.table.domains_of_buyer(key).into_iter().filter(|domain| !domains.contains(domain)) {
-                let Some((seen, _)) = self.arrive(domain, peer, status).await? else { return Ok(None) };
-                views.extend(seen);
+                let Some(seen) = self.arrive(domain, peer, status).await? else { return Ok(None) };
+                everything.conversations.extend(seen.conversations);
             }
         }
-        Ok(Some((views, now)))
+        Ok(Some(everything))
     }
 
     /// Arrives in a domain: its lane tells the session everything from just behind what is shown. Nothing if the domain
@@ -97,7 +100,7 @@ impl Dispatch {
         domain: DomainId,
         peer: &Arc<Peer>,
         status: Option<Status>,
-    ) -> Result<Option<(Vec<Arc<View>>, Option<Status>)>, RpcError> {
+    ) -> Result<Option<Seen>, RpcError> {
         let slot = self.writer.slot().await.map_err(|_| unavailable())?;
         let attach = self.lanes.reserve(domain).await;
         let done = self.lanes.reserve(domain).await;
@@ -117,8 +120,8 @@ impl Dispatch {
             self.go_on(domain).await;
         }
         Ok(Some(match result {
-            Ok(Outcome::Arrived { conversations, status }) => (conversations, status),
-            _ => (Vec::new(), None),
+            Ok(Outcome::Arrived { conversations, standing }) => Seen { conversations, standing },
+            _ => Seen::default(),
         }))
     }
 

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+pub use arrival::Seen;
 pub use configuration::{Configuration, File, ReadFiles, Renewal, Renewals};
 
 use crate::clock::Clock;

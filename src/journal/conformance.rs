@@ -94,6 +94,7 @@ pub(crate) fn conversation(id: u128, who: &str) -> Conversation {
         held: vec!["li".into(), "mei".into()],
         started_at: at,
         assigned_at: Some(at),
+        came_by: Some(Cause::Claim),
         first_assigned_at: Some(at),
         first_reply_at: None,
         left: Some(LeftReason::Timeout),

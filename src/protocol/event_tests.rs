@@ -31,6 +31,7 @@ pub(in crate::protocol) fn view() -> View {
         entry: "shop-881".into(),
         started_at: AT,
         assigned_at: None,
+        cause: None,
         first_reply_at: None,
         closed_at: None,
         for_buyer: Seen { last_seq: 2, unread: 1 },

@@ -114,6 +114,9 @@ pub struct Conversation<'a> {
     pub started_at: At,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned_at: Option<At>,
+    /// What brought it to its owner, as `conversation.assigned` said; for staff, and only in answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'a str>,
     /// When somebody first answered; for staff, and only in answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_reply_at: Option<At>,
@@ -136,6 +139,7 @@ impl<'a> Conversation<'a> {
             Class::Staff => view.for_staff,
         };
         let offer = view.offer.filter(|_| class == Class::Staff);
+        let answers_staff = class == Class::Staff && shown == Shown::Reply;
         Self {
             id: Given(view.id),
             rev: view.rev,
@@ -152,7 +156,8 @@ impl<'a> Conversation<'a> {
             entry: view.entry.as_str(),
             started_at: At(view.started_at),
             assigned_at: view.assigned_at.map(At),
-            first_reply_at: view.first_reply_at.filter(|_| class == Class::Staff && shown == Shown::Reply).map(At),
+            cause: view.cause.filter(|_| answers_staff).map(routing::Cause::name),
+            first_reply_at: view.first_reply_at.filter(|_| answers_staff).map(At),
             closed_at: view.closed_at.map(At),
             last_seq: seen.last_seq,
             unread: (shown == Shown::Reply).then_some(seen.unread),

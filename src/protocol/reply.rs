@@ -141,7 +141,7 @@ pub struct Opened {
     /// A visitor's new token.
     pub token: Option<String>,
     pub identity: Identity,
-    pub status: Option<Status>,
+    pub standing: Option<routing::Standing>,
     pub conversations: Vec<Arc<View>>,
     pub now: Timestamp,
     pub heartbeat_s: u64,
@@ -157,13 +157,18 @@ pub fn opened(id: &RawValue, class: Class, opened: &Opened) -> Utf8Bytes {
             session: opened.session.to_string(),
             token: opened.token.as_deref(),
             identity: &opened.identity,
-            status: opened.status,
+            status: opened.standing.as_ref().map(|standing| standing.status),
+            paused: opened.standing.iter().flat_map(paused).collect(),
             conversations,
             server: Server { name: "fenliu", version: env!("CARGO_PKG_VERSION"), time: At(opened.now) },
             heartbeat_s: opened.heartbeat_s,
             limits: opened.limits,
         },
     )
+}
+
+fn paused(standing: &routing::Standing) -> impl Iterator<Item = Pause<'_>> {
+    standing.paused.iter().map(|(seller, status)| Pause { seller: seller.as_str(), status: *status })
 }
 
 /// One frame of the replies to a batch; none if nothing is answered.
@@ -236,10 +241,20 @@ pub struct Session<'a> {
     pub identity: &'a Identity,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<Status>,
+    /// The sellers for whom others have paused whoever is staff; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub paused: Vec<Pause<'a>>,
     pub conversations: Vec<Conversation<'a>>,
     pub server: Server<'a>,
     pub heartbeat_s: u64,
     pub limits: ServerLimits,
+}
+
+/// An agent is this for one seller, whatever it says of itself.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Pause<'a> {
+    pub seller: &'a str,
+    pub status: Status,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::command::{Context, Start};
+use super::decision::Cause;
 use super::view::{LeftReason, Profile, Rating};
 use crate::model::{AccountId, ConversationId, EntryId, GroupId, SellerId, State, Timestamp};
 
@@ -161,6 +162,8 @@ pub struct Conversation {
     pub started_at: Timestamp,
     /// When its present owner got it.
     pub assigned_at: Option<Timestamp>,
+    /// What brought it to its present owner.
+    pub came_by: Option<Cause>,
     /// When somebody first got it.
     pub first_assigned_at: Option<Timestamp>,
     /// When the seller's side first answered.
@@ -197,6 +200,7 @@ impl Conversation {
             held: Vec::new(),
             started_at: now,
             assigned_at: None,
+            came_by: None,
             first_assigned_at: None,
             first_reply_at: None,
             left: None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::conversation::{Conversation, Exclusion, Tail};
 use super::day::Day;
-use super::decision::Decision;
+use super::decision::{Cause, Decision};
 use super::view::{By, LeftReason, Message, OfferEnd, PresenceCause, Rating};
 use crate::model::{AccountId, ConversationId, GroupId, SellerId, Status, Timestamp};
 
@@ -20,8 +20,8 @@ pub enum Event {
     Offered { conversation: ConversationId, agent: AccountId, via: Option<GroupId>, until: Timestamp, at: Timestamp },
     /// An offer is over without an owner; it waits again, or is a left message again.
     OfferEnded { conversation: ConversationId, why: OfferEnd, exclude: Option<Exclusion>, at: Timestamp },
-    /// An agent has it. `transferred`: by a transfer, after which it has no recent agent and no bound agent any more.
-    Assigned { conversation: ConversationId, agent: AccountId, via: Option<GroupId>, transferred: bool, at: Timestamp },
+    /// An agent has it. After a transfer it has no recent agent and no bound agent any more.
+    Assigned { conversation: ConversationId, agent: AccountId, via: Option<GroupId>, cause: Cause, at: Timestamp },
     /// It waits anew: for the first time, or taken from its agent.
     Queued { conversation: ConversationId, group: GroupId, requeue: Requeue, at: Timestamp },
     /// Its group is gone: it is of this one now.

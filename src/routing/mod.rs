@@ -88,5 +88,5 @@ pub use tally::{BusyAgent, BusySeller, Tally};
 pub use targets::{TargetAgent, TargetGroup, Targets};
 pub use view::{
     By, Desk, DeskAgent, DeskEntry, DeskGroup, LeftReason, Message, Notice, OfferEnd, Outcome, Outgoing, Overdue,
-    Place, PresenceCause, Profile, Rating, Recipient, Seen, Side, Today, View,
+    Place, PresenceCause, Profile, Rating, Recipient, Seen, Side, Standing, Today, View,
 };

@@ -118,6 +118,8 @@ pub struct View {
     pub entry: EntryId,
     pub started_at: Timestamp,
     pub assigned_at: Option<Timestamp>,
+    /// What brought it to its owner.
+    pub cause: Option<Cause>,
     /// When somebody first answered.
     pub first_reply_at: Option<Timestamp>,
     pub closed_at: Option<Timestamp>,
@@ -340,6 +342,15 @@ pub struct Today {
     pub replied_in_time_ratio: Option<f64>,
 }
 
+/// How an agent stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its status.
+    pub status: Status,
+    /// The sellers for whom others have paused it, and as what.
+    pub paused: Vec<(SellerId, Status)>,
+}
+
 /// What came of a command, for whoever gave it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
@@ -367,12 +378,12 @@ pub enum Outcome {
     Conversations(Vec<Arc<View>>),
     /// A status as it is now.
     Status(Status),
-    /// Everything open that concerns the caller, and its status after its arrival.
+    /// Everything open that concerns the caller, and how it stands after its arrival.
     Arrived {
         /// Taken before the arrival was acted on.
         conversations: Vec<Arc<View>>,
         /// Taken after.
-        status: Option<Status>,
+        standing: Option<Standing>,
     },
     /// The history may be read up to here.
     Readable {

@@ -12,6 +12,7 @@ use super::{Opened, Session, measure};
 use crate::auth::Identity;
 use crate::delivery::{Client, Peer, ReplyTo};
 use crate::directory::{Group, Seller};
+use crate::dispatch::Seen;
 use crate::model::{BuyerKey, Caller};
 use crate::policy::{Method, Scope};
 use crate::protocol::{self, Call, Class, Faulty, Incoming, Open, Request, RpcError};
@@ -169,13 +170,13 @@ impl Session {
         let profile = Arc::new(profile(&identity));
         let shown = self.identity(&identity);
         let (session, settings) = (self.id, self.site.settings);
-        let made = move |to: &ReplyTo, conversations: Vec<_>, status| {
+        let made = move |to: &ReplyTo, seen: Seen| {
             let opened = protocol::Opened {
                 session,
                 token,
                 identity: shown,
-                status,
-                conversations,
+                standing: seen.standing,
+                conversations: seen.conversations,
                 now,
                 heartbeat_s: settings.heartbeat.as_secs(),
                 limits: settings.told(),

@@ -1,5 +1,9 @@
 //! Conversations that pass from hand to hand: claims, assignments, transfers, offers, and who follows them.
 
+use std::sync::Arc;
+
+use fenliu::daemon::Store;
+use fenliu::journal::{Durability, Settings, Sqlite};
 use serde_json::{Value, json};
 
 use crate::peer::{Daemon, Peer, members, message, text};
@@ -131,6 +135,54 @@ async fn a_transfer_takes_a_note_along_that_the_buyer_does_not_see() {
         assert_eq!(mei.denied(method, params).await, "conflict not_owner", "{method}");
     }
     assert_eq!(mei.call("message.history", json!({"conversation": id})).await["messages"], json!([]));
+}
+
+#[tokio::test]
+async fn how_a_conversation_came_to_its_owner_is_told_again_to_staff_alone_and_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (sqlite, sink) = Sqlite::open(&folder.path().join("before"), Durability::Normal).unwrap();
+    let sqlite = Arc::new(sqlite);
+    let daemon = Daemon::on(Store::with(Arc::clone(&sqlite) as _, sink, Settings::default()).await.unwrap());
+    let mut mei = daemon.staff("mei", "online").await;
+    let mut lead = daemon.staff("li", "online").await;
+    let (mut buyer, conversation) = started(&daemon, "ann", json!({})).await;
+    let one = json!({"conversation": conversation["id"]});
+
+    let first = mei.call("conversation.get", one.clone()).await;
+    let to = json!({"conversation": conversation["id"], "to": {"sub_account": "li"}});
+    let handed = mei.call("conversation.transfer", to).await;
+    let assigned = lead.event("conversation.assigned").await;
+    let opened = daemon.staff("li", "online").await.opened;
+    let to_buyer = buyer.call("conversation.get", one.clone()).await;
+    let listed = buyer.call("conversation.list", json!({})).await["conversations"][0].clone();
+    let copy = folder.path().join("after");
+    std::fs::create_dir(&copy).unwrap();
+    sqlite.backup(copy.join("fenliu.db")).await.unwrap();
+    let (again, sink) = Sqlite::open(&copy, Durability::Normal).unwrap();
+    let restarted = Daemon::on(Store::with(Arc::new(again), sink, Settings::default()).await.unwrap());
+    let reopened = restarted.staff("li", "online").await.opened;
+
+    assert_eq!((&first["cause"], &handed["cause"]), (&json!("start"), &json!("transfer")));
+    assert!(assigned["conversation"].get("cause").is_none(), "{assigned}");
+    for opened in [opened, reopened] {
+        assert_eq!(opened["conversations"][0]["cause"], "transfer");
+    }
+    for seen in [conversation, to_buyer, listed] {
+        assert!(seen.get("cause").is_none(), "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_again_has_been_brought_to_nobody() {
+    let daemon = Daemon::start().await;
+    let mut mei = daemon.staff("mei", "online").await;
+    let mut manager = daemon.staff("ma", "away").await;
+    let (_buyer, conversation) = started(&daemon, "ann", json!({})).await;
+
+    mei.call("presence.set", json!({"status": "offline", "reroute": true})).await;
+    let waits = manager.call("conversation.get", json!({"conversation": conversation["id"]})).await;
+
+    assert!(waits.get("agent").is_none() && waits.get("cause").is_none(), "{waits}");
 }
 
 #[tokio::test]

@@ -59,6 +59,30 @@ async fn a_status_of_others_needs_its_scope_and_a_shared_agent_is_paused() {
 }
 
 #[tokio::test]
+async fn a_session_is_told_at_its_beginning_for_which_sellers_its_agent_is_paused() {
+    let daemon = Daemon::start().await;
+    let mut manager = daemon.staff("ma", "online").await;
+    let mut shared = daemon.staff("helpco", "online").await;
+    let pause = |status: &str| json!({"status": status, "sub_account": "helpco", "seller": "tea"});
+
+    assert!(shared.opened.get("paused").is_none(), "{}", shared.opened);
+    manager.call("presence.set", pause("away")).await;
+    let paused = daemon.staff("helpco", "online").await.opened;
+    manager.call("presence.set", pause("offline")).await;
+    let gone = daemon.staff("helpco", "online").await.opened;
+    shared.call("presence.set", json!({"status": "online"})).await;
+    let again = daemon.staff("helpco", "online").await.opened;
+
+    assert_eq!(paused["paused"], json!([{"seller": "tea", "status": "away"}]));
+    assert_eq!(
+        (&paused["status"], &gone["paused"]),
+        (&json!("online"), &json!([{"seller": "tea", "status": "offline"}]))
+    );
+    assert!(again.get("paused").is_none(), "{again}");
+    assert!(daemon.buyer("ann").await.opened.get("paused").is_none());
+}
+
+#[tokio::test]
 async fn an_agent_back_in_its_grace_has_lost_nothing() {
     let daemon = Daemon::start().await;
     let mei = daemon.staff("mei", "online").await;

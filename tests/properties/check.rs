@@ -27,10 +27,11 @@ pub fn all(run: &Run<'_>, domain: DomainId, acted: &Acted) -> Result<(), String>
     kept(run)
 }
 
-/// A conversation, but for what only counts messages.
+/// A conversation, but for what only counts messages, and for what brought it to its owner: the traces are held to that.
 fn plain(conversation: &Conversation) -> Conversation {
     let mut plain = conversation.clone();
     plain.rev = 0;
+    plain.came_by = None;
     plain.rare.change(|rare| rare.note = None);
     plain.tail = fenliu::routing::Tail {
         last_wrote: plain.tail.last_wrote,
@@ -73,6 +74,9 @@ fn conversations(run: &Run<'_>, model: &Model) -> Result<(), String> {
     let facts = run.real.facts().open;
     let real = facts.values().filter(|c| model.sellers.contains(&c.seller));
     let (real, reference): (Vec<_>, Vec<_>) = (real.map(plain).collect(), model.open.values().map(plain).collect());
+    for conversation in facts.values() {
+        same("whether something brought it there", &conversation.came_by.is_some(), &conversation.owner().is_some())?;
+    }
     for (real, reference) in real.iter().zip(&reference) {
         same(&format!("conversation {} of {}", real.id, real.seller), real, reference)?;
     }
@@ -166,16 +170,17 @@ fn may_hear_suspended(outgoing: &Outgoing, account: &AccountId) -> bool {
 fn traced(acted: &Acted) -> Result<(), String> {
     let Some(batch) = &acted.batch else { return Ok(()) };
     for (at, event) in batch.events.iter().enumerate() {
-        let (agent, state) = match event {
-            Event::Assigned { agent, .. } => (Some(agent), State::Active),
-            Event::Offered { agent, .. } => (Some(agent), State::Offered),
-            Event::Left { .. } => (None, State::LeftMessage),
+        let (agent, state, cause) = match event {
+            Event::Assigned { agent, cause, .. } => (Some(agent), State::Active, Some(cause)),
+            Event::Offered { agent, .. } => (Some(agent), State::Offered, None),
+            Event::Left { .. } => (None, State::LeftMessage, None),
             _ => continue,
         };
         let decision = batch.events[..].iter().skip(at + 1).find(|event| is_decision(event));
         let Some(Event::Decided { decision, .. }) = decision else { return Err(format!("no trace of {event:?}")) };
         same("whom the trace says was chosen", &decision.chosen.agent.as_ref(), &agent)?;
         same("the state the trace says it is in", &decision.chosen.state, &state)?;
+        same("what the trace says brought it there", &&decision.cause, &cause.unwrap_or(&decision.cause))?;
     }
     Ok(())
 }

@@ -243,6 +243,7 @@ pub(super) fn conversation(row: &Row<'_>) -> Result<Conversation, StoreError> {
         held: Vec::new(),
         started_at,
         assigned_at: None,
+        came_by: None,
         first_assigned_at: None,
         first_reply_at: maybe_time(row, 12)?,
         left: None,

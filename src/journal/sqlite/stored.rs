@@ -39,6 +39,10 @@ pub(super) fn state(name: &str) -> Result<State, StoreError> {
     STATES.iter().find(|(_, known)| *known == name).map(|(state, _)| *state).ok_or_else(|| unknown("state", name))
 }
 
+fn cause(name: &str) -> Result<Cause, StoreError> {
+    Cause::ALL.into_iter().find(|known| known.name() == name).ok_or_else(|| unknown("cause", name))
+}
+
 fn unknown(what: &str, name: &str) -> StoreError {
     StoreError::Damaged(format!("`{name}` is no {what}"))
 }
@@ -82,6 +86,9 @@ pub(super) struct Detail {
     asked: Vec<AccountId>,
     held: Vec<AccountId>,
     assigned_at: Time,
+    /// A store of before it was kept has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    came_by: Option<String>,
     first_assigned_at: Time,
     left: Option<String>,
     reason: Option<Arc<str>>,
@@ -116,6 +123,7 @@ impl Detail {
             asked: from.asked.clone(),
             held: from.held.clone(),
             assigned_at: micros(from.assigned_at),
+            came_by: from.came_by.map(|cause| cause.name().to_owned()),
             first_assigned_at: micros(from.first_assigned_at),
             left: from.left.map(|left| left.name().to_owned()),
             reason: from.rare.reason.clone(),
@@ -160,6 +168,7 @@ impl Detail {
         into.asked = self.asked;
         into.held = self.held;
         into.assigned_at = time(self.assigned_at);
+        into.came_by = self.came_by.as_deref().map(cause).transpose()?;
         into.first_assigned_at = time(self.first_assigned_at);
         into.left = match self.left {
             None => None,
@@ -225,7 +234,6 @@ impl Trace {
             let known = WhyNot::ALL.iter().find(|known| known.name() == name);
             known.copied().ok_or_else(|| unknown("reason why not", name))
         };
-        let cause = Cause::ALL.into_iter().find(|known| known.name() == self.cause);
         let steps = self.steps.into_iter().map(|(step, outcome, group, agent)| Step {
             step: interned(&step),
             outcome: interned(&outcome),
@@ -241,7 +249,7 @@ impl Trace {
         Ok(Decision {
             at: Timestamp::from_micros(self.at),
             generation: self.generation,
-            cause: cause.ok_or_else(|| unknown("cause", &self.cause))?,
+            cause: cause(&self.cause)?,
             seller: self.seller,
             steps: steps.collect(),
             bindings: Bindings::stored(self.bindings.into_iter().map(|(id, _, failed)| (id, failed)).collect()),

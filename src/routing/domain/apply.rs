@@ -1,6 +1,6 @@
 //! What an event does to the facts. It cannot fail, and recovery takes the same way.
 
-use super::{Domain, Entry, Fresh, Run};
+use super::{Cause, Domain, Entry, Fresh, Run};
 use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, State, Status, Timestamp};
 use crate::routing::conversation::{Bound, Conversation, Exclusion};
 use crate::routing::day::Day;
@@ -25,8 +25,8 @@ impl Domain {
                 self.mark_given(agent, *at);
             }
             Event::OfferEnded { conversation, exclude, at, .. } => self.offer_ended(*conversation, *exclude, *at),
-            Event::Assigned { conversation, agent, via, transferred, at } => {
-                self.assigned(*conversation, agent, via.as_ref(), *transferred, *at);
+            Event::Assigned { conversation, agent, via, cause, at } => {
+                self.assigned(*conversation, agent, via.as_ref(), *cause, *at);
             }
             Event::Queued { conversation, group, requeue, at } => self.queued(*conversation, group, requeue, *at),
             Event::Regrouped { conversation, group, at } => self.regrouped(*conversation, group, *at),
@@ -174,9 +174,10 @@ impl Domain {
         id: ConversationId,
         agent: &AccountId,
         via: Option<&crate::model::GroupId>,
-        transferred: bool,
+        cause: Cause,
         at: Timestamp,
     ) {
+        let transferred = cause == Cause::Transfer;
         let mut first = false;
         self.change(id, |c| {
             if let Some(owner) = c.owner().cloned().filter(|owner| owner != agent) {
@@ -197,7 +198,7 @@ impl Domain {
                     rare.bound = None;
                 }
             });
-            c.assigned_at = Some(at);
+            (c.assigned_at, c.came_by) = (Some(at), Some(cause));
             first = c.first_assigned_at.is_none();
             c.first_assigned_at.get_or_insert(at);
             c.held.retain(|held| held != agent);
@@ -243,7 +244,7 @@ impl Domain {
         let c = &mut entry.conversation;
         c.rev += 1;
         if c.state == State::Active {
-            c.assigned_at = None;
+            (c.assigned_at, c.came_by) = (None, None);
         }
         c.group = group.clone();
         c.state = State::Queued;

@@ -258,7 +258,7 @@ impl Domain {
                 Outcome::Status(desk.map_or(state.status, |desk| state.status_for(desk)))
             }
             Answer::Arrived { conversations, agent } => {
-                Outcome::Arrived { conversations, status: agent.map(|agent| self.agents[agent].status) }
+                Outcome::Arrived { conversations, standing: agent.map(|agent| self.standing(agent)) }
             }
         }
     }

@@ -26,7 +26,7 @@ impl Domain {
         let (account, via) = (self.account(agent), entry.conversation.via.clone());
         let cause = Cause::SlotOpened;
         let decision = Some(Arc::new(self.trace_accepted(entry, cause, agent, now)));
-        let event = Event::Assigned { conversation: id, agent: account, via, transferred: false, at: now };
+        let event = Event::Assigned { conversation: id, agent: account, via, cause, at: now };
         let welcome = self.welcome(entry, cause, now);
         let note = entry.conversation.rare.note.clone();
         self.forgive(agent, now, run);
@@ -115,8 +115,7 @@ impl Domain {
         let decision = self.trace_named(entry, cause, &pick, now);
         let via = through.map(|(group, _)| self.group_id(entry.desk, group).clone());
         let welcome = self.welcome(entry, cause, now);
-        let transferred = cause == Cause::Transfer;
-        let event = Event::Assigned { conversation: id, agent: self.account(agent), via, transferred, at: now };
+        let event = Event::Assigned { conversation: id, agent: self.account(agent), via, cause, at: now };
         let note = note.or_else(|| entry.conversation.rare.note.clone());
         self.happen(Change { event, cause, note, decision: Some(Arc::new(decision)) }, now, run);
         if let Some(welcome) = welcome {

@@ -274,7 +274,7 @@ impl Domain {
             Event::Offered { conversation, agent, via, until: now + config.offer_timeout, at: now }
         } else {
             decision.chosen.state = State::Active;
-            Event::Assigned { conversation, agent, via, transferred: false, at: now }
+            Event::Assigned { conversation, agent, via, cause, at: now }
         };
         let note = entry.conversation.rare.note.clone();
         changes.push(Change { event, cause, note, decision: Some(Arc::new(decision)) });

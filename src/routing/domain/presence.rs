@@ -9,7 +9,7 @@ use crate::routing::Refusal;
 use crate::routing::agent::Agent;
 use crate::routing::event::Event;
 use crate::routing::listeners::Followed;
-use crate::routing::view::{Outcome, PresenceCause};
+use crate::routing::view::{Outcome, PresenceCause, Standing};
 
 impl Domain {
     /// A session of a staff account has opened.
@@ -43,6 +43,14 @@ impl Domain {
             self.reached(agent, now);
         }
         Ok(Answer::Arrived { conversations, agent: Some(agent) })
+    }
+
+    /// How an agent stands now.
+    pub(super) fn standing(&self, agent: usize) -> Standing {
+        let Agent { status, posts, .. } = &self.agents[agent];
+        let seller = |desk: usize| self.desks[desk].seller.id.clone();
+        let paused = posts.iter().filter_map(|post| Some((seller(post.desk), post.paused?)));
+        Standing { status: *status, paused: paused.collect() }
     }
 
     /// A session of a staff account has ended.

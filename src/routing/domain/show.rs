@@ -223,6 +223,7 @@ impl View {
             entry: conversation.entry.clone(),
             started_at: conversation.started_at,
             assigned_at: conversation.assigned_at,
+            cause: conversation.came_by,
             first_reply_at: conversation.first_reply_at,
             closed_at: conversation.rare.closed_at,
             for_buyer: Seen { last_seq: tail.last_for_buyer, unread: u64::from(tail.unread_by_buyer) },

@@ -176,7 +176,7 @@ impl Domain {
         (conversation.agent, conversation.via, conversation.left) = (None, None, None);
         conversation.rare.change(|rare| (rare.bound, rare.closed_at, rare.reason) = (None, None, None));
         (conversation.queued_at, conversation.waiting_since, conversation.counted) = (now, now, true);
-        conversation.assigned_at = None;
+        (conversation.assigned_at, conversation.came_by) = (None, None);
         conversation.tail.last_wrote = now;
         self.settle_in(&mut entry, group, now);
         self.wait_for_recent(&mut entry, now);
