@@ -1,5 +1,4 @@
-// What this tab remembers of conversations over a reload: drafts, and how a conversation came to whoever has it.
-// It belongs to one account and is forgotten with it.
+// What this tab remembers of conversations over a reload: drafts. It belongs to one account and is forgotten with it.
 
 const KEY = "fenliu.console.kept";
 const SAVE_MS = 400;
@@ -20,7 +19,7 @@ export class Kept {
     addEventListener("pagehide", () => this.#save());
   }
 
-  /** What is remembered of a conversation: `{reply?, note?, cause?, passed?}`. */
+  /** What is remembered of a conversation: `{reply?, note?}`. */
   of(conversation) {
     return this.#entries[conversation] ?? {};
   }

@@ -60,6 +60,7 @@ export class Session {
     if (result.limits?.text > 0) store.textMax = result.limits.text;
     if (store.kept.isNewFor(result.identity.id)) this.outbox.clear();
     store.status = result.status ?? store.status;
+    store.paused = new Map((result.paused ?? []).map(({ seller, status }) => [seller, status]));
     if (result.server?.time) store.skew = Date.parse(result.server.time) - Date.now();
     const open = new Set();
     for (const conversation of result.conversations) {

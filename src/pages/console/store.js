@@ -89,9 +89,7 @@ export class Store {
       record = freshRecord(conversation, this.kept.of(conversation.id));
       this.records.set(conversation.id, record);
     } else if ((conversation.rev ?? 0) >= (record.conversation.rev ?? 0)) {
-      const { unread, offer, ...known } = conversation;
-      record.conversation = { ...record.conversation, ...known };
-      if (offer || conversation.state !== "offered") record.conversation.offer = offer;
+      record.conversation = { ...onlyInAnswers(record.conversation, conversation), ...conversation };
     }
     if (conversation.unread !== undefined) record.unread = conversation.unread;
     if (conversation.offer) record.offerEnds = Date.now() + conversation.offer.expires_in_s * 1000;
@@ -115,11 +113,10 @@ export class Store {
     this.kept.keep(record.id, { [mode]: text });
   }
 
-  /** Notes how a conversation came to be with whoever has it. */
+  /** Notes how a conversation came to be with whoever has it: the event says so beside it. */
   cameBy(record, cause, note) {
-    record.cause = cause;
+    record.conversation.cause = cause;
     record.passedNote = note ?? null;
-    this.kept.keep(record.id, { cause, passed: record.passedNote });
   }
 
   forget(id) {
@@ -206,14 +203,19 @@ function freshRecord(conversation, kept) {
     ownRead: 0,
     overdue: null,
     buyer: null,
-    cause: kept.cause ?? null,
-    passedNote: kept.passed ?? null,
+    passedNote: null,
     offered: false,
     offerEnds: 0,
     watched: false,
     waitingSince: null,
     preview: "idle",
   };
+}
+
+/** What events leave out of a conversation stays as it was, how it came to somebody only while it is that owner's. */
+function onlyInAnswers(before, now) {
+  const { first_reply_at, cause, assigned_at } = before;
+  return now.assigned_at === assigned_at ? { first_reply_at, cause } : { first_reply_at };
 }
 
 export function isMine(store, record) {

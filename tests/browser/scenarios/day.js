@@ -153,6 +153,13 @@ export function day(world) {
       await ann.getByText(/Bo is with you/i).waitFor();
     },
 
+    "and why it is one's own is known in any browser": async () => {
+      const elsewhere = await agent("bo");
+      await elsewhere.getByRole("option", { name: /ann/ }).click();
+      await elsewhere.locator(".details-pane", { hasText: "A colleague passed it on to you." }).waitFor();
+      await elsewhere.context().close();
+    },
+
     "the server is killed and comes back: what was written meanwhile arrives once": async () => {
       const before = await bo.locator(".message").count();
       await daemon.kill();

@@ -77,7 +77,7 @@ export function keys(world) {
       await nia.context().close();
     },
 
-    "an agent of two sellers is paused for one of them: it is told, keeps its status, and ends it by itself": async () => {
+    "an agent of two sellers is paused for one of them: it is told, also after a reload, keeps its status, and ends it by itself": async () => {
       const wen = await agent("wen");
       const sol = await agent("sol");
       await sol.getByRole("button", { name: "Go online" }).click();
@@ -88,6 +88,9 @@ export function keys(world) {
       await wen.getByRole("menuitemradio", { name: "Set to Away" }).click();
       await row.getByText("Away").waitFor();
       await sol.locator(".toast", { hasText: "You are paused for Lin's Tea House (Away)" }).waitFor();
+      await sol.getByText("A supervisor has paused you for Lin's Tea House.").waitFor();
+      await sol.locator(".status-button", { hasText: "Online" }).waitFor();
+      await sol.reload();
       await sol.getByText("A supervisor has paused you for Lin's Tea House.").waitFor();
       await sol.locator(".status-button", { hasText: "Online" }).waitFor();
       await sol.getByRole("button", { name: "Go online" }).click();

@@ -36,7 +36,7 @@ export function detailsPane(app) {
   const draw = () => {
     const record = store.record(store.selected);
     if (!record) return fill(body);
-    const key = `${record.id}:${record.conversation.rev}:${record.conversation.state}:${record.buyer?.online}:${record.cause}:${record.earlier?.length}:${JSON.stringify(record.conversation.rating ?? null)}:${store.desks.size}:${record.why?.of}`;
+    const key = `${record.id}:${record.conversation.rev}:${record.conversation.state}:${record.buyer?.online}:${record.conversation.cause}:${record.earlier?.length}:${JSON.stringify(record.conversation.rating ?? null)}:${store.desks.size}:${record.why?.of}`;
     if (key === drawn) return;
     drawn = key;
     fill(
@@ -159,7 +159,7 @@ function whySection(record, app) {
   const mine = isMine(app.store, record);
   const explains = app.store.may(seller, "routing.explain");
   const decision = record.why?.decision;
-  const cause = decision?.cause ?? record.cause;
+  const cause = decision?.cause ?? record.conversation.cause;
   if (!cause && !explains) return null;
   const binding = decision?.bindings?.find((one) => one.matched)?.binding;
   const via = decision?.chosen?.group && app.store.groupName(seller, decision.chosen.group);
