@@ -2,6 +2,7 @@
 //! How a store writes, and what it does when it cannot, is tested beside it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Again, Audit, Filter, Journal, Position, Range, Recovered, Write, Writer};
 use crate::directory::Accepted;
@@ -9,8 +10,8 @@ use crate::model::{
     AccountId, Body, BuyerKey, ConversationId, EntryId, GroupId, SellerId, Sender, State, Status, Timestamp, Visibility,
 };
 use crate::routing::{
-    AgentRow, Batch, Bindings, Bound, Candidate, Cause, Chosen, Conversation, Day, DayRow, Decision, Event, Exclusion,
-    GroupRow, LeftReason, Message, Profile, RareParts, Rating, Row, Spread, Step, Tail, WhyNot,
+    AgentRow, Batch, Bindings, Bound, Candidate, Cause, Chosen, Conversation, Count, Counted, Day, DayRow, Decision,
+    Event, Exclusion, GroupRow, LeftReason, Message, Profile, RareParts, Rating, Row, Spread, Step, Tail, WhyNot,
 };
 
 /// A store under test: its writer, its reads, and how it is opened again.
@@ -153,6 +154,7 @@ pub(super) async fn check(mut empty: impl FnMut() -> Store) {
     notes_are_read_only_where_asked_for(&empty()).await;
     what_is_open_is_recovered_and_nothing_else(&empty()).await;
     a_configuration_is_recorded_with_who_changed_it(&empty()).await;
+    what_is_counted_adds_up_to_a_day(&empty()).await;
     a_closed_conversation_is_found_as_it_closed(&empty()).await;
     conversations_are_listed_newest_first(&empty()).await;
     a_message_is_known_again_by_sender_and_client_id(&empty()).await;
@@ -223,6 +225,8 @@ async fn what_is_open_is_recovered_and_nothing_else(store: &Store) {
         Row::Group(group.clone()),
         Row::Day(Box::new(DayRow { seller: "tea".into(), day: day(1) })),
         Row::Day(Box::new(DayRow { seller: "tea".into(), day: day(2) })),
+        counted(24, Count::Left),
+        counted(24, Count::Replied { after: Duration::from_secs(7), in_time: true }),
     ];
     store.batch(Vec::new(), rows).await;
     store.write(Write::Accepted(Arc::new(accepted(3)))).await;
@@ -233,9 +237,35 @@ async fn what_is_open_is_recovered_and_nothing_else(store: &Store) {
     assert_eq!(table.conversations, [open]);
     assert_eq!(table.agents, [agent]);
     assert_eq!(table.groups, [group]);
-    assert_eq!(table.days, [DayRow { seller: "tea".into(), day: day(2) }]);
+    let first_replies = Spread::from_counts(vec![(70, 7)]);
+    let today = Day { left: 5, replied: 7, replied_in_time: 3, first_replies, ..day(2) };
+    assert_eq!(table.days, [DayRow { seller: "tea".into(), day: today }]);
     assert_eq!(last_time, Timestamp::from_micros(9_000));
     assert_eq!(found, Some(accepted(4)));
+}
+
+fn counted(day: i8, what: Count) -> Row {
+    Row::Counted(Counted { seller: "tea".into(), date: jiff::civil::date(2026, 11, day), what })
+}
+
+/// A seller's day goes on over commits, and another one begins with the first thing that is counted on it.
+async fn what_is_counted_adds_up_to_a_day(store: &Store) {
+    let entry = || "live-1".into();
+    store.batch(Vec::new(), vec![counted(24, Count::Started { entry: entry() })]).await;
+    let waited = Duration::from_millis(3_100);
+    let rows = vec![counted(24, Count::Served { entry: entry(), waited }), counted(24, Count::Closed)];
+    store.batch(Vec::new(), rows).await;
+
+    let (date, waits) = (Some(jiff::civil::date(2026, 11, 24)), Spread::from_counts(vec![(31, 1)]));
+    let entries = [(entry(), (1, 1))].into();
+    let day = Day { date, started: 1, served: 1, closed: 1, waits, entries, ..Day::default() };
+    let days = store.journal.open().await.unwrap().table.days;
+    assert_eq!(days, [DayRow { seller: "tea".into(), day }]);
+
+    store.batch(Vec::new(), vec![counted(25, Count::Closed)]).await;
+    let day = Day { date: Some(jiff::civil::date(2026, 11, 25)), closed: 1, ..Day::default() };
+    let days = store.journal.open().await.unwrap().table.days;
+    assert_eq!(days, [DayRow { seller: "tea".into(), day }]);
 }
 
 /// A day on which all that can be counted was.

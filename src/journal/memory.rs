@@ -115,6 +115,11 @@ impl Memory {
             Row::Day(day) => {
                 self.rest.lock().days.insert(day.seller.clone(), *day);
             }
+            Row::Counted(counted) => {
+                let days = &mut self.rest.lock().days;
+                let row = days.entry(counted.seller.clone()).or_insert_with(|| DayRow::of(counted.seller));
+                row.day.count(counted.date, &counted.what);
+            }
             Row::Tail { .. } => {}
         }
     }

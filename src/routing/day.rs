@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
-use crate::model::EntryId;
+use crate::model::{EntryId, SellerId};
 
 /// The steps by which durations are told apart, in tenths of a second: up to the first number by the second. They are
 /// such that people would round alike, and few: the whole day is one row of the store.
@@ -37,6 +37,77 @@ pub struct Day {
     pub first_replies: Spread,
     /// By entry: how many began, and how many somebody had.
     pub entries: BTreeMap<EntryId, (u64, u64)>,
+}
+
+/// Something that is counted on a seller's day. A command writes these, not the whole day: what a day comes to is the
+/// same for whoever counts them in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Whose.
+    pub seller: SellerId,
+    /// On which day, by the seller's calendar.
+    pub date: Date,
+    /// What.
+    pub what: Count,
+}
+
+/// What is counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// A conversation began, by this entry.
+    Started {
+        /// Which.
+        entry: EntryId,
+    },
+    /// Somebody had one for the first time.
+    Served {
+        /// The entry by which it began.
+        entry: EntryId,
+        /// How long it had waited.
+        waited: Duration,
+    },
+    /// One became a left message.
+    Left,
+    /// One closed.
+    Closed,
+    /// One was first answered.
+    Replied {
+        /// How long that took.
+        after: Duration,
+        /// Whether it was in time.
+        in_time: bool,
+    },
+}
+
+impl Day {
+    /// Counts on a day; it is another day than before if its date is.
+    pub fn count(&mut self, date: Date, what: &Count) {
+        if self.date != Some(date) {
+            *self = Self { date: Some(date), ..Self::default() };
+        }
+        match what {
+            Count::Started { entry } => {
+                self.started += 1;
+                self.by(entry).0 += 1;
+            }
+            Count::Served { entry, waited } => {
+                self.served += 1;
+                self.waits.add(*waited);
+                self.by(entry).1 += 1;
+            }
+            Count::Left => self.left += 1,
+            Count::Closed => self.closed += 1,
+            Count::Replied { after, in_time } => {
+                self.first_replies.add(*after);
+                self.replied += 1;
+                self.replied_in_time += u64::from(*in_time);
+            }
+        }
+    }
+
+    fn by(&mut self, entry: &EntryId) -> &mut (u64, u64) {
+        self.entries.entry(entry.clone()).or_default()
+    }
 }
 
 /// How many took how long, by steps that are fine enough for a median.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::agent::Reach;
 use super::conversation::Conversation;
-use super::day::Day;
+use super::day::{Count, Counted, Day};
 use super::deadline::Armed;
 use super::event::DayRow;
 use super::fronts::Since;
@@ -235,16 +235,16 @@ impl Desk {
         &self.seller.groups[group]
     }
 
-    /// The figures of today, to be counted on: of the calendar day in the seller's time zone.
-    pub(super) fn today(&mut self, now: Timestamp) -> &mut Day {
-        if !self.day_lasts.contains(&now) {
+    /// Counts on today, the calendar day in the seller's time zone; says what has to be kept of that.
+    pub(super) fn count(&mut self, what: Count, now: Timestamp) -> Counted {
+        let known = self.day.date.filter(|_| self.day_lasts.contains(&now));
+        let date = known.unwrap_or_else(|| {
             let (date, lasts) = self.seller.day(now);
             self.day_lasts = lasts;
-            if self.day.date != Some(date) {
-                self.day = Day { date: Some(date), ..Day::default() };
-            }
-        }
-        &mut self.day
+            date
+        });
+        self.day.count(date, &what);
+        Counted { seller: self.seller.id.clone(), date, what }
     }
 
     /// The figures of today as they are; none if they are those of another day.

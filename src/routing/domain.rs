@@ -31,6 +31,7 @@ use std::time::Duration;
 use super::agent::Agent;
 use super::buyers::Buyers;
 use super::conversation::Conversation;
+use super::day::Counted;
 use super::deadline::{Armed, Deadlines};
 use super::decision::{Bindings, Cause, Decision};
 use super::desk::Desk;
@@ -176,8 +177,8 @@ struct Work {
     rotated: Vec<(usize, usize)>,
     /// Pauses for sellers for whom the agent does not act any more.
     unpaused: Vec<(AccountId, SellerId)>,
-    /// Desks whose figures are others since the last record.
-    counted: Vec<usize>,
+    /// What was counted on sellers' days since the last record.
+    counted: Vec<Counted>,
     /// Whether all this follows from a reload.
     reloading: bool,
 }
@@ -356,7 +357,9 @@ impl Domain {
         }
         run.conversations.sort_unstable();
         run.conversations.dedup();
-        let mut rows = Vec::with_capacity(run.conversations.len() + 1);
+        let conversations = run.conversations.len() + run.closed.len() + run.tails.len();
+        let rows = conversations + run.agents.len() + run.groups.len() + self.work.counted.len();
+        let mut rows = Vec::with_capacity(rows);
         for id in &run.conversations {
             if let Some(entry) = self.conversations.get(id) {
                 rows.push(Row::Conversation(Box::new(entry.conversation.clone())));
@@ -376,8 +379,7 @@ impl Domain {
         for (desk, group) in &run.groups {
             rows.push(Row::Group(self.group_row(*desk, *group)));
         }
-        let days = self.work.counted.drain(..).filter_map(|desk| self.desks[desk].day_row());
-        rows.extend(days.map(|day| Row::Day(Box::new(day))));
+        rows.extend(self.work.counted.drain(..).map(Row::Counted));
         Some(Batch { at: now, events: std::mem::take(&mut run.events), rows })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::conversation::{Conversation, Exclusion, Tail};
-use super::day::Day;
+use super::day::{Counted, Day};
 use super::decision::{Cause, Decision};
 use super::view::{By, LeftReason, Message, OfferEnd, PresenceCause, Rating};
 use crate::model::{AccountId, ConversationId, GroupId, SellerId, Status, Timestamp};
@@ -114,8 +114,10 @@ pub enum Row {
     Agent(AgentRow),
     /// A group's rotation.
     Group(GroupRow),
-    /// The figures of a seller's day.
+    /// The figures of a seller's day, whole.
     Day(Box<DayRow>),
+    /// Something more was counted on a seller's day: what the store has of that day is to be more by this.
+    Counted(Counted),
 }
 
 /// What is kept of an agent over restarts.
@@ -157,4 +159,11 @@ pub struct DayRow {
     pub seller: SellerId,
     /// What was counted on the last day on which anything was.
     pub day: Day,
+}
+
+impl DayRow {
+    /// That of a seller of whom nothing was counted yet.
+    pub fn of(seller: SellerId) -> Self {
+        Self { seller, day: Day::default() }
+    }
 }

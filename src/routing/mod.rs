@@ -78,7 +78,7 @@ pub use command::{
     Command, Context, Destination, Earlier, Hypothesis, NewMessage, Past, Refusal, Reopen, Resent, Said, Start,
 };
 pub use conversation::{Bound, Conversation, Exclusion, Rare, RareParts, Tail};
-pub use day::{Day, Spread};
+pub use day::{Count, Counted, Day, Spread};
 pub use decision::{Bindings, Candidate, Cause, Chosen, Decision, Looked, Step, WhyNot};
 pub use domain::{Acted, Actor, Domain, Settings};
 pub use event::{AgentRow, Batch, DayRow, Event, GroupRow, Requeue, Row};

@@ -10,8 +10,8 @@ use fenliu::model::{
     Visibility,
 };
 use fenliu::routing::{
-    Acted, Actor, Command, Conversation, Decision, Destination, Earlier, Event, Here, Hypothesis, NewMessage, Notice,
-    Outcome, Outgoing, Past, Profile, Recipient, Recovered, Refusal, Reopen, Row, Settings, Start, Table, View,
+    Acted, Actor, Command, Conversation, DayRow, Decision, Destination, Earlier, Event, Here, Hypothesis, NewMessage,
+    Notice, Outcome, Outgoing, Past, Profile, Recipient, Recovered, Refusal, Reopen, Row, Settings, Start, Table, View,
 };
 
 /// 2026-11-24 12:00 in Shanghai.
@@ -193,6 +193,13 @@ impl Shop {
                 Row::Day(row) => {
                     self.kept.days.retain(|kept| kept.seller != row.seller);
                     self.kept.days.push(*row);
+                }
+                Row::Counted(counted) => {
+                    if !self.kept.days.iter().any(|kept| kept.seller == counted.seller) {
+                        self.kept.days.push(DayRow::of(counted.seller.clone()));
+                    }
+                    let row = self.kept.days.iter_mut().find(|kept| kept.seller == counted.seller).unwrap();
+                    row.day.count(counted.date, &counted.what);
                 }
             }
         }

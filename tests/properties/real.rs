@@ -49,6 +49,10 @@ impl Store {
                 Row::Day(day) => {
                     self.days.insert(day.seller.clone(), (**day).clone());
                 }
+                Row::Counted(counted) => {
+                    let row = self.days.entry(counted.seller.clone());
+                    row.or_insert_with(|| DayRow::of(counted.seller.clone())).day.count(counted.date, &counted.what);
+                }
             }
         }
     }

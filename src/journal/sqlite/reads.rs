@@ -14,7 +14,7 @@ use super::writing::sender_columns;
 use crate::journal::{Again, Audit, Audited, Filter, History, Known, Listed, Range, Recovered, StoreError};
 use crate::model::{Body, BuyerKey, ConversationId, EntryId, GroupId, SellerId, Sender, Status, Timestamp, Visibility};
 use crate::routing::{
-    self, AgentRow, Conversation, DayRow, Decision, GroupRow, Message, Past, Profile, Rare, Resent, Said, Tail,
+    self, AgentRow, Conversation, Day, DayRow, Decision, GroupRow, Message, Past, Profile, Rare, Resent, Said, Tail,
 };
 
 pub(super) const CONVERSATION: &str =
@@ -26,6 +26,7 @@ pub(super) const CONVERSATION: &str =
 const AGENTS: &str = "SELECT * FROM agent ORDER BY account";
 const GROUPS: &str = "SELECT * FROM rotation ORDER BY seller, team";
 const DAYS: &str = "SELECT seller, date, detail FROM day ORDER BY seller";
+const DAY_OF: &str = "SELECT seller, date, detail FROM day WHERE seller = ?";
 
 fn open_conversations() -> String {
     format!("{CONVERSATION} WHERE c.state <> 'closed' ORDER BY c.number")
@@ -324,6 +325,12 @@ fn group(row: &Row<'_>) -> Result<GroupRow, StoreError> {
         last_chosen: column::<Option<String>>(row, 2)?.map(Into::into),
         weights: from_json(&column::<String>(row, 3)?)?,
     })
+}
+
+/// What is kept of a seller's day; nothing, if nothing was ever counted.
+pub(super) fn day_of(connection: &Connection, seller: &SellerId) -> Result<Day, StoreError> {
+    let days = all(connection, DAY_OF, &[&seller.as_str()], day)?;
+    Ok(days.into_iter().next().map(|row| row.day).unwrap_or_default())
 }
 
 fn day(row: &Row<'_>) -> Result<DayRow, StoreError> {

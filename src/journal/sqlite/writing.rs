@@ -1,20 +1,22 @@
 //! One transaction: every row of one thing is written once, whatever happened to it in between.
 //! It reads only what it needs to go on where it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 
 use super::failed;
-use super::reads::whole;
+use super::reads::{self, whole};
 use super::stored::{Detail, Figures, Trace, json, state_name};
 use crate::directory::Accepted;
 use crate::journal::{Audit, StoreError, Write};
 use crate::model::{AccountId, ConversationId, GroupId, Map, SellerId, Sender, State, Status, Timestamp, Visibility};
-use crate::routing::{AgentRow, Conversation, DayRow, Event, GroupRow, Message, Row, Tail};
+use crate::routing::{AgentRow, Conversation, Counted, Day, Event, GroupRow, Message, Row, Tail};
 
 /// How many accepted configurations are kept, for people who want to see an earlier one.
 const GENERATIONS: i64 = 16;
+/// The days of so many sellers are remembered; of more, each is read again when something is counted on it.
+const DAYS_MAX: usize = 4096;
 
 const MESSAGE: &str = "INSERT INTO message
     (number, conversation, seq, before, prev_for_buyer, kind, sender, within, name, note, client_id, at, body)
@@ -27,6 +29,8 @@ const TAIL: &str = "UPDATE tail SET rev = ?, first_reply_at = ?, last_seq = ?, l
 #[derive(Default)]
 pub(super) struct Heads {
     known: Map<ConversationId, Head>,
+    /// The days of sellers, as far as something was counted on them.
+    days: Map<SellerId, Day>,
     last_message: i64,
 }
 
@@ -48,7 +52,7 @@ struct Changed {
     tails: Map<ConversationId, (u64, Option<Timestamp>, Tail)>,
     agents: BTreeMap<AccountId, AgentRow>,
     groups: BTreeMap<(Option<SellerId>, Option<GroupId>), GroupRow>,
-    days: BTreeMap<SellerId, Box<DayRow>>,
+    days: BTreeSet<SellerId>,
     closed: Vec<ConversationId>,
     last_time: Timestamp,
 }
@@ -66,7 +70,7 @@ impl Heads {
     pub(super) fn of(connection: &Connection) -> Result<Self, StoreError> {
         let sql = "SELECT coalesce(max(number), 0) FROM message";
         let last_message = connection.query_row(sql, [], |row| row.get(0)).map_err(failed)?;
-        Ok(Self { known: Map::default(), last_message })
+        Ok(Self { known: Map::default(), days: Map::default(), last_message })
     }
 }
 
@@ -125,9 +129,11 @@ impl<'a> Writing<'a> {
                 Ok(())
             }
             Row::Day(day) => {
-                self.changed.days.insert(day.seller.clone(), day.clone());
+                self.changed.days.insert(day.seller.clone());
+                self.heads.days.insert(day.seller.clone(), day.day.clone());
                 Ok(())
             }
+            Row::Counted(counted) => self.counted(counted),
         }
     }
 
@@ -336,14 +342,33 @@ impl<'a> Writing<'a> {
         Ok(())
     }
 
-    fn days(&self) -> Result<(), StoreError> {
+    /// Counts on the day of a seller, which is written once a commit.
+    fn counted(&mut self, counted: &Counted) -> Result<(), StoreError> {
+        if !self.heads.days.contains_key(&counted.seller) {
+            let day = reads::day_of(self.connection, &counted.seller)?;
+            self.heads.days.insert(counted.seller.clone(), day);
+        }
+        if let Some(day) = self.heads.days.get_mut(&counted.seller) {
+            day.count(counted.date, &counted.what);
+        }
+        if !self.changed.days.contains(&counted.seller) {
+            self.changed.days.insert(counted.seller.clone());
+        }
+        Ok(())
+    }
+
+    fn days(&mut self) -> Result<(), StoreError> {
         if self.changed.days.is_empty() {
             return Ok(());
         }
         let mut statement = self.prepared("INSERT OR REPLACE INTO day VALUES (?, ?, ?)")?;
-        for row in self.changed.days.values() {
-            let date = row.day.date.map(|date| date.to_string());
-            statement.execute(params![row.seller.as_str(), date, json(&Figures::of(&row.day))?]).map_err(failed)?;
+        for seller in &self.changed.days {
+            let Some(day) = self.heads.days.get(seller) else { continue };
+            let date = day.date.map(|date| date.to_string());
+            statement.execute(params![seller.as_str(), date, json(&Figures::of(day))?]).map_err(failed)?;
+        }
+        if self.heads.days.len() > DAYS_MAX {
+            self.heads.days.clear();
         }
         Ok(())
     }

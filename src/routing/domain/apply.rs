@@ -3,7 +3,7 @@
 use super::{Cause, Domain, Entry, Fresh, Run};
 use crate::model::{AccountId, BuyerKey, ConversationId, SellerId, State, Status, Timestamp};
 use crate::routing::conversation::{Bound, Conversation, Exclusion};
-use crate::routing::day::Day;
+use crate::routing::day::Count;
 use crate::routing::event::{Event, GroupRow, Requeue};
 use crate::routing::view::LeftReason;
 
@@ -78,7 +78,7 @@ impl Domain {
             c.rare.change(|rare| (rare.recent_until, rare.pause_until) = (None, None));
         });
         if let Some(desk) = self.conversations.get(&id).map(|entry| entry.desk) {
-            self.count(desk, at).left += 1;
+            self.count(desk, Count::Left, at);
         }
         self.look_again(id);
         self.work.rounds.insert(id);
@@ -158,9 +158,8 @@ impl Domain {
         let group = self.group_of(desk, &conversation.group).unwrap_or(self.desks[desk].default_group);
         let id = conversation.id;
         if !reopened {
-            let today = self.count(desk, conversation.started_at);
-            today.started += 1;
-            today.entries.entry(conversation.entry.clone()).or_default().0 += 1;
+            let entry = conversation.entry.clone();
+            self.count(desk, Count::Started { entry }, conversation.started_at);
         }
         self.buyers.insert(&conversation.profile, id);
         self.conversations.insert(id, Box::new(Entry::new(conversation.clone(), desk, group, reopened)));
@@ -313,7 +312,7 @@ impl Domain {
         if let Some(assigned) = conversation.assigned_at.filter(|_| owner.is_some()) {
             self.desks[desk].groups[group].durations.add(at.since(assigned));
         }
-        self.count(desk, at).closed += 1;
+        self.count(desk, Count::Closed, at);
         if let Some(agent) = owner.as_ref().and_then(|owner| self.agent_of(owner)) {
             self.agents[agent].last_ended = self.next_time(at);
             self.ended(agent);
@@ -430,20 +429,15 @@ impl Domain {
 
     fn count_served(&mut self, id: ConversationId, at: Timestamp) {
         let Some(entry) = self.conversations.get(&id) else { return };
-        let (desk, came, waited) =
-            (entry.desk, entry.conversation.entry.clone(), at.since(entry.conversation.started_at));
-        let today = self.count(desk, at);
-        today.served += 1;
-        today.waits.add(waited);
-        today.entries.entry(came).or_default().1 += 1;
+        let waited = at.since(entry.conversation.started_at);
+        let served = Count::Served { entry: entry.conversation.entry.clone(), waited };
+        self.count(entry.desk, served, at);
     }
 
-    /// The figures of a desk's day, of which something is counted: they are kept with what the command brings about.
-    pub(super) fn count(&mut self, desk: usize, at: Timestamp) -> &mut Day {
-        if !self.work.counted.contains(&desk) {
-            self.work.counted.push(desk);
-        }
-        self.desks[desk].today(at)
+    /// Counts on the day of a desk: it is kept with what the command brings about.
+    pub(super) fn count(&mut self, desk: usize, what: Count, at: Timestamp) {
+        let counted = self.desks[desk].count(what, at);
+        self.work.counted.push(counted);
     }
 
     /// The open conversation of a buyer with a seller.

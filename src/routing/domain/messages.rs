@@ -3,6 +3,7 @@
 use super::{Domain, Entry};
 use crate::model::{ConversationId, Sender, Visibility};
 use crate::routing::Said;
+use crate::routing::day::Count;
 use crate::routing::view::Message;
 
 /// A byte of `kinds`: who wrote it, and whether it is a note.
@@ -67,10 +68,7 @@ impl Domain {
         }
         if let Some(after) = first_reply {
             let in_time = after <= self.desks[desk].config(group).reply_within;
-            let today = self.count(desk, message.at);
-            today.first_replies.add(after);
-            today.replied += 1;
-            today.replied_in_time += u64::from(in_time);
+            self.count(desk, Count::Replied { after, in_time }, message.at);
         }
         if kind == FROM_BUYER {
             self.arm_conversation(message.conversation);
