@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::peer::{Daemon, members, text};
+use crate::peer::{Daemon, members, message, text};
 
 #[tokio::test]
 async fn a_desk_shows_groups_agents_entries_and_figures_and_tells_when_they_change() {
@@ -30,6 +30,23 @@ async fn a_desk_shows_groups_agents_entries_and_figures_and_tells_when_they_chan
     assert_eq!(desk["entries"], json!([{"entry": "live-1", "started": 3, "served": 2}]));
     assert_eq!((&desk["today"]["started"], &desk["today"]["served"]), (&json!(3), &json!(2)));
     assert_eq!(lead.event("conversation.queued").await["position"], 1);
+}
+
+#[tokio::test]
+async fn whoever_looks_at_a_desk_is_told_that_somebody_was_answered() {
+    let daemon = Daemon::start().await;
+    let mut mei = daemon.staff("mei", "online").await;
+    let mut lead = daemon.staff("li", "away").await;
+    lead.call("desk.view", json!({"seller": "tea", "subscribe": true})).await;
+    let mut ann = daemon.buyer("ann").await;
+    let id = ann.call("conversation.start", json!({"seller": "tea"})).await["conversation"]["id"].clone();
+    while lead.event("desk.changed").await["today"]["served"] != 1 {}
+
+    mei.call("message.send", message(&id, "a", "good day")).await;
+    let desk = lead.event("desk.changed").await;
+
+    assert_eq!(desk["today"]["replied_in_time_ratio"], 1.0);
+    assert!(desk["today"]["median_first_reply_s"].is_number(), "{desk}");
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ impl Domain {
                 self.tell_view(conversation.id, last, now, run, |view| Notice::Reopened { view, by });
                 self.tell_last_holder(conversation.id, now, run);
             }
-            Event::Messaged { message } => self.tell_message(message, run),
+            Event::Messaged { message } => self.tell_message(message, now, run),
             Event::Offered { conversation, agent, .. } => {
                 let Some(entry) = self.conversations.get(conversation) else { return };
                 let notice = Notice::Offered { view: self.view(entry, now) };
@@ -109,8 +109,10 @@ impl Domain {
         }
     }
 
-    fn tell_message(&self, message: &crate::routing::Message, run: &mut Run) {
+    fn tell_message(&mut self, message: &crate::routing::Message, now: Timestamp, run: &mut Run) {
         let Some(entry) = self.conversations.get(&message.conversation) else { return };
+        let answers = entry.conversation.first_reply_at == Some(message.at);
+        let desk = entry.desk;
         let mut to = self.staff_in(entry);
         if message.visibility == Visibility::All {
             to.push(buyer(entry));
@@ -125,6 +127,10 @@ impl Domain {
             droppable: false,
         };
         run.outgoing.push(outgoing);
+        // The first answer is one of the desk's figures.
+        if answers {
+            self.tell_desk_changed(desk, now);
+        }
     }
 
     /// The one who holds or is asked for a conversation, and those who follow it.
