@@ -103,7 +103,8 @@ function facts(record, { store }) {
       conversation.agent &&
         (conversation.agent.id === store.me ? t("you") : (conversation.agent.name ?? conversation.agent.id)),
     ],
-    ["details.seller", store.seller(conversation.seller)?.name ?? conversation.seller],
+    // Whoever serves one seller knows which.
+    ["details.seller", store.identity?.sellers?.length !== 1 && (store.seller(conversation.seller)?.name ?? conversation.seller)],
     ["details.group", store.groupName(conversation.seller, conversation.group)],
     ["details.entry", conversation.entry],
     ["details.priority", conversation.priority > 0 && String(conversation.priority)],
