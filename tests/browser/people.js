@@ -100,8 +100,10 @@ export function wire() {
   let losing = null;
   let holding = null;
   return {
-    /** Every frame that a page has sent, as text. */
+    /** Every frame that a page has sent, and every one that has come for it, also if it is held back; as text. */
     sent: [],
+    heard: [],
+    heardBefore: [],
     through(page) {
       return page.routeWebSocket(/\/ws$/, (socket) => {
         if (!whole) return socket.close({ code: 1011, reason: "cut" });
@@ -109,31 +111,34 @@ export function wire() {
         const pair = { socket, server };
         pairs.add(pair);
         let lost = null;
-        const held = { id: null, answer: null };
+        let held = null;
         socket.onMessage((text) => {
           this.sent.push(text);
+          this.heardBefore.push(this.heard.length);
           const { id, method } = JSON.parse(text);
           if (method === losing) lost = id;
-          if (method === holding?.method) held.id ??= id;
+          if (method === holding?.method) held ??= { id, until: holding.until };
           server.send(text);
         });
         server.onMessage((text) => {
           const { id, method } = JSON.parse(text);
+          this.heard.push(text);
           if (lost !== null && id === lost) {
             losing = null;
             return this.cut();
           }
-          if (held.id !== null && id === held.id) return (held.answer = text);
+          if (held && id === held.id) return (held.answer = text);
           socket.send(text);
-          if (held.id === null || method !== holding.until) return;
-          held.id = holding = null;
+          if (!held || method !== held.until) return;
           if (held.answer) socket.send(held.answer);
+          held = holding = null;
         });
         server.onClose((code, reason) => (pairs.delete(pair), socket.close({ code, reason })));
       });
     },
     cut() {
       whole = false;
+      holding = null;
       for (const { socket, server } of pairs) {
         socket.close({ code: 1011, reason: "cut" });
         server.close({ code: 1000 });
@@ -147,9 +152,16 @@ export function wire() {
     loseAnswerTo(method) {
       losing = method;
     },
-    /** The server's next answer to this method arrives only after the event `until`. */
+    /** The server's next answer to this method arrives only after the event `until`, or when it is let go. */
     holdAnswerTo(method, until) {
       holding = { method, until };
+    },
+    /** The answer to the last request with these words in it, if it has come. */
+    answerTo(words) {
+      const at = this.sent.findLastIndex((text) => text.includes(words));
+      if (at < 0) return undefined;
+      const { id } = JSON.parse(this.sent[at]);
+      return this.heard.slice(this.heardBefore[at]).find((text) => JSON.parse(text).id === id);
     },
   };
 }

@@ -26,6 +26,7 @@ export class Chat {
     this.thread = new Thread();
     this.conversation = null;
     this.context = null;
+    this.turn = 0;
     this.connection = new Connection({
       openParams: () => credentials.params(),
       handlers: {
@@ -64,18 +65,21 @@ export class Chat {
   async #opened(result) {
     this.me = result.identity.id;
     if (result.token) this.credentials.keep(result.token);
-    const mine = result.conversations.filter((one) => this.#isHere(one));
-    let latest = mine[0];
+    const { turn } = this;
+    let latest = result.conversations.find((one) => this.#isHere(one));
     if (!latest) {
       try {
         const page = await this.call("conversation.list", { limit: 20 });
         latest = page.conversations.find((one) => this.#isHere(one));
       } catch {
-        // Without a list the chat begins empty.
+        // Without a list what is there stays; the chat begins empty where there is nothing.
+        latest = this.conversation;
       }
     }
-    if (latest) await this.#take(latest);
-    else this.#beginEmpty();
+    // What this tab or another one has begun meanwhile is later than any that was found.
+    const isLate = this.turn !== turn;
+    if (latest && !isLate) await this.#take(latest);
+    else if (!isLate) this.#beginEmpty();
     this.ready = true;
     this.outbox.flush();
     this.changed();
@@ -97,6 +101,7 @@ export class Chat {
   }
 
   async #take(conversation) {
+    this.turn += 1;
     if (this.conversation?.id !== conversation.id) {
       this.thread = new Thread();
       this.rated = false;
@@ -151,6 +156,7 @@ export class Chat {
     this.beginning = true;
     const answer = this.call("conversation.start", params).finally(() => (this.beginning = false));
     const { conversation, seq } = await answer;
+    this.turn += 1;
     if (this.conversation?.id !== conversation.id) {
       this.thread = new Thread();
       this.left = this.pendingLeft?.conversation === conversation.id ? this.pendingLeft : null;
@@ -172,8 +178,11 @@ export class Chat {
       client_id: entry.client_id,
       at,
     };
-    if (this.thread.takeSent(message) === "gap") this.#catchUp(seq);
+    const outcome = this.thread.takeSent(message);
     this.changed();
+    // A greeting comes before the answer with which the conversation begins, when nobody knew yet whose it was.
+    const last = Math.max(seq, this.conversation.last_seq ?? 0);
+    return (outcome === "gap" || this.thread.last < last) && this.#catchUp(last);
   }
 
   typing(on) {
@@ -193,7 +202,9 @@ export class Chat {
     )
       return;
     this.readUpTo = { [this.conversation.id]: seq };
-    this.call("message.read", { conversation: this.conversation.id, seq }).catch(() => {});
+    this.call("message.read", { conversation: this.conversation.id, seq }).catch(({ kind }) => {
+      if (kind === "disconnected") this.readUpTo = null;
+    });
   }
 
   async rate(score, comment) {

@@ -90,9 +90,9 @@ export class Actions {
   async decline(record) {
     record.answering = true;
     this.store.changed(record);
+    // That the offer is over, the event says: by the time of the answer there may be another one.
     await this.attempt(() => this.session.call("conversation.decline", { conversation: record.id }));
     record.answering = false;
-    record.offered = false;
     this.store.changed(record);
   }
 
@@ -168,7 +168,7 @@ export class Actions {
       await this.session.open(id);
       store.touch("selected");
       const opened = store.record(id);
-      if (opened) this.session.markRead(opened);
+      if (opened && store.selected === id) this.session.markRead(opened);
     }
   }
 

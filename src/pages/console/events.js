@@ -34,14 +34,7 @@ export const EVENTS = {
     });
   },
   "conversation.assigned": (session, store, params) => session.assigned(params),
-  "conversation.unassigned": (session, store, { conversation, cause, to }) => {
-    session.ended(conversation, (record) => {
-      record.conversation.agent = undefined;
-      if (record.conversation.state === "active") record.conversation.state = "queued";
-      record.movedTo = to ?? null;
-      session.alerts.unassigned(record, cause, to);
-    });
-  },
+  "conversation.unassigned": (session, store, { conversation, cause, to }) => session.unassigned(conversation, cause, to),
   "conversation.overdue": (session, store, { conversation, waiting_s, level }) => {
     const record = store.record(conversation);
     if (record) {

@@ -83,13 +83,28 @@ export class Session {
     this.#refreshLists();
   }
 
-  /** What was ours and is not among the open ones: it was closed or moved while we were away. */
+  /** What was ours and is not any more: it was closed or moved while we were away. It may have come back meanwhile. */
   async #lookAgain(record) {
+    const { rev } = record.conversation;
     try {
       this.store.keep(await this.call("conversation.get", { conversation: record.id }));
     } catch (error) {
-      if (error.kind !== "disconnected") this.store.forget(record.id);
+      if (error.kind !== "disconnected" && record.conversation.rev === rev) this.store.forget(record.id);
     }
+  }
+
+  /**
+   * Somebody else has it now. The event names no revision: an answer that was on its way may still say that it is ours,
+   * until the next one corrects it.
+   */
+  unassigned(id, cause, to) {
+    this.ended(id, (record) => {
+      record.conversation.agent = undefined;
+      if (record.conversation.state === "active") record.conversation.state = "queued";
+      record.movedTo = to ?? null;
+      this.alerts.unassigned(record, cause, to);
+    });
+    this.readQuietly("conversation.get", { conversation: id }).then((now) => this.store.keep(now), () => {});
   }
 
   async subscribe(seller) {
@@ -130,7 +145,10 @@ export class Session {
 
   /** Brings a record's thread up to what the server has. */
   async #catchUp(record, lastSeq) {
-    if (record.thread.loaded && lastSeq !== undefined && lastSeq <= record.thread.last) return;
+    if (record.thread.loaded && lastSeq !== undefined && lastSeq <= record.thread.last) {
+      if (this.#looksAt(record)) this.markRead(record);
+      return;
+    }
     const quiet = record.id !== this.store.selected;
     record.preview = "loading";
     await catchUp(record.thread, record.id, quiet ? this.readQuietly : this.call, lastSeq)
@@ -138,7 +156,7 @@ export class Session {
       .catch(() => (record.preview = "idle"))
       .finally(() => {
         this.store.changed(record);
-        if (record.id === this.store.selected) this.markRead(record);
+        if (this.#looksAt(record)) this.markRead(record);
       });
   }
 
@@ -263,10 +281,11 @@ export class Session {
       client_id: entry.client_id,
       at: result.at,
     };
-    if (record.thread.takeSent(message) === "gap") this.#catchUp(record, result.seq);
+    const read = record.thread.takeSent(message) === "gap" && this.#catchUp(record, result.seq);
     record.conversation.last_seq = Math.max(record.conversation.last_seq ?? 0, result.seq);
     if (entry.visibility !== "staff") record.overdue = null;
     this.store.changed(record);
+    return read;
   }
 
   async watch(record, on) {
@@ -294,6 +313,9 @@ export class Session {
     store.cameBy(record, cause, note);
     record.overdue = null;
     if (isMine(store, record) && !before) {
+      // What may not be read before may be now.
+      record.refusal = null;
+      record.earlier = undefined;
       record.unread = Math.max(record.unread, 1);
       this.#catchUp(record, conversation.last_seq).then(() => this.#countUnread(record));
       this.alerts.assigned(record, cause);

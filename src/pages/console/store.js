@@ -91,7 +91,7 @@ export class Store {
     } else if ((conversation.rev ?? 0) >= (record.conversation.rev ?? 0)) {
       record.conversation = { ...onlyInAnswers(record.conversation, conversation), ...conversation };
     }
-    if (conversation.unread !== undefined) record.unread = conversation.unread;
+    record.unread = unreadOf(record, conversation);
     if (conversation.offer) record.offerEnds = Date.now() + conversation.offer.expires_in_s * 1000;
     this.changed(record);
     return record;
@@ -210,6 +210,12 @@ function freshRecord(conversation, kept) {
     waitingSince: null,
     preview: "idle",
   };
+}
+
+/** How much is unread by an answer that may have been on its way while more was written, or read. */
+function unreadOf({ unread, ownRead, thread }, { unread: told, last_seq }) {
+  if (told === undefined || last_seq < thread.last) return unread;
+  return last_seq <= ownRead ? 0 : told;
 }
 
 /** What events leave out of a conversation stays as it was, how it came to somebody only while it is that owner's. */

@@ -25,7 +25,9 @@ export function tabSource(app) {
     if (tab === "mine" || store.connection.state !== "open") return;
     const list = lists.get(tab) ?? { ids: [], next: [], loading: false, read: false };
     lists.set(tab, list);
-    if (list.loading || (further && list.next.length === 0)) return;
+    // What is being read may be older than what brought us here.
+    if (list.loading) return void (list.again ||= !further);
+    if (further && list.next.length === 0) return;
     list.loading = true;
     const asked = further ? list.next : requests(tab, readers());
     const pages = await Promise.all(
@@ -37,6 +39,11 @@ export function tabSource(app) {
       ),
     );
     list.loading = false;
+    if (list.again) {
+      list.again = false;
+      refreshSoon();
+    }
+    if (!pages.some(Boolean)) return;
     list.read = true;
     const ids = further ? list.ids : [];
     const next = [];
@@ -54,7 +61,8 @@ export function tabSource(app) {
 
   /** Reads the open tab again, at most once in a while. */
   const refreshSoon = () => {
-    if (timer || (open !== "waiting" && open !== "active")) return;
+    const changes = open === "waiting" || open === "active" || (open !== "mine" && !lists.get(open)?.read);
+    if (timer || !changes) return;
     timer = setTimeout(
       () => {
         timer = 0;

@@ -17,6 +17,7 @@ export class Outbox {
 
   /**
    * `send(entry)` makes the call and gives its result; `sent(entry, result)` and `changed(conversation)` tell the page.
+   * Where `sent` gives a promise, the page reads what was written before the message: it stays here, as `sent`, until then.
    * `key` names the place in sessionStorage.
    */
   constructor({ key, send, sent, changed }) {
@@ -59,8 +60,7 @@ export class Outbox {
   discard(clientId) {
     const entry = this.entries.find((one) => one.client_id === clientId);
     if (!entry) return;
-    this.entries = this.entries.filter((one) => one !== entry);
-    this.#save(entry.conversation);
+    this.#remove(entry);
   }
 
   /** Forgets all that waits. */
@@ -101,9 +101,10 @@ export class Outbox {
     try {
       const result = await this.send(entry);
       this.#tries.delete(entry.client_id);
-      this.entries = this.entries.filter((one) => one !== entry);
-      this.sent(entry, result);
-      this.#save(entry.conversation);
+      entry.state = "sent";
+      const reading = this.sent(entry, result);
+      if (reading) reading.finally(() => this.#remove(entry));
+      else this.#remove(entry);
       return true;
     } catch (error) {
       if (error.kind === "moved") return true;
@@ -125,6 +126,11 @@ export class Outbox {
     setTimeout(() => this.flush(entry.conversation), wait);
   }
 
+  #remove(entry) {
+    this.entries = this.entries.filter((one) => one !== entry);
+    this.#save(entry.conversation);
+  }
+
   #save(conversation) {
     try {
       if (this.entries.length > 0) sessionStorage.setItem(this.key, JSON.stringify(this.entries));
@@ -138,7 +144,7 @@ export class Outbox {
 
 function load(key) {
   try {
-    return JSON.parse(sessionStorage.getItem(key) ?? "[]");
+    return JSON.parse(sessionStorage.getItem(key) ?? "[]").filter((entry) => entry.state !== "sent");
   } catch {
     return [];
   }

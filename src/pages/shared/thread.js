@@ -40,10 +40,10 @@ export class Thread {
     return "added";
   }
 
-  /** The own message, as soon as its number is known: everything lower has arrived. */
+  /** The own message, as soon as its number is known: everything lower has arrived, or is being read. */
   takeSent(message) {
     if (this.#has(message.seq)) return "known";
-    if (!this.loaded && message.seq > 1) return "gap";
+    if (this.catchingUp || (!this.loaded && message.seq > 1)) return "gap";
     return this.take({ ...message, prev: Math.min(this.last, message.seq - 1) });
   }
 

@@ -3,7 +3,7 @@
 import { expect, say, startAs, until, wire } from "../people.js";
 
 export function line(world) {
-  const { daemon, agent, crowd } = world;
+  const { daemon, agent, buyer, crowd } = world;
   const between = wire();
   let nia;
   let outside;
@@ -89,6 +89,74 @@ export function line(world) {
       await nia.getByRole("option", { name: /Pia/ }).click();
       await nia.locator(".message", { hasText: "said meanwhile" }).waitFor();
       await say(nia, "seen, and answered");
+    },
+
+    "what was missed is not left out because an own message was quicker than the history": async () => {
+      between.cut();
+      await nia.locator(".banner").waitFor();
+      await write("sent without a line");
+      await outside.evaluate(async () => {
+        await window.buyers.pia.say("missed one");
+        await window.buyers.pia.say("missed another");
+      });
+      between.holdAnswerTo("message.history", "nothing");
+      await mend();
+      await until(() => between.answerTo("sent without a line"), "it is not sent");
+      between.cut();
+      await nia.locator(".banner").waitFor();
+      await mend();
+      for (const text of ["missed one", "missed another", "sent without a line"])
+        await nia.locator(".message:not(.pending)", { hasText: text }).waitFor();
+      expect((await times("sent without a line")) === 1, "the buyer has it not, or twice");
+    },
+
+    "an answer that was on its way does not bring back what somebody else has": async () => {
+      const beside = wire();
+      const wen = await agent("wen", { wire: beside });
+      const mine = wen.getByRole("tab", { name: /Mine/ });
+      await wen.getByRole("button", { name: "Go online" }).click();
+      await wen.locator(".status-button", { hasText: "Online" }).waitFor();
+      const token = daemon.sign({ role: "buyer", sub: "ron", name: "Ron" });
+      const here = { conversation: await outside.evaluate(startAs, { id: "ron", token, source: "hurried" }) };
+      await outside.evaluate((here) => window.lead.call("conversation.claim", here), here);
+      await wen.getByRole("option", { name: /Ron/ }).waitFor();
+      await outside.evaluate(() => window.buyers.ron.say("and one more"));
+      beside.holdAnswerTo("conversation.list", "conversation.unassigned");
+      await wen.getByRole("tab", { name: /Active/ }).click();
+      await until(() => beside.answerTo("conversation.list"), "nothing is listed");
+      await outside.evaluate((here) => window.lead.call("conversation.assign", { ...here, sub_account: "mei" }), here);
+      await until(() => beside.heard.some((text) => text.includes("conversation.unassigned")), "it is not taken away");
+      await mine.click();
+      await until(async () => (await mine.innerText()).endsWith("0"), "it is still her own");
+      await outside.evaluate(async () => {
+        await window.buyers.ron.close();
+        await window.lead.call("presence.set", { status: "away" });
+      });
+      await wen.context().close();
+    },
+
+    "what a buyer writes before the last conversation was found stays in sight": async () => {
+      const token = daemon.sign({ role: "buyer", sub: "ike", name: "Ike" });
+      await outside.evaluate(startAs, { id: "ike", token, source: "calm", text: "long ago" });
+      await outside.evaluate(() => window.buyers.ike.close());
+      const beside = wire();
+      beside.holdAnswerTo("conversation.list", "message.read");
+      const ike = await buyer("ike", { wire: beside });
+      await until(() => beside.answerTo("conversation.list"), "nothing is listed");
+      await say(ike, "back again");
+      await ike.locator(".message:not(.pending)", { hasText: "back again" }).waitFor();
+      await until(() => beside.answerTo("conversation.start"), "it has not begun");
+      await outside.evaluate(async () => {
+        const { conversations } = await window.mei.call("conversation.list", { state: "active" });
+        const { id } = conversations.find(({ buyer }) => buyer.id === "ike");
+        await window.mei.call("message.read", { conversation: id, seq: 1 });
+      });
+      await until(() => beside.heard.some((text) => text.includes("message.read")), "nobody has read it");
+      await ike.getByText("Read", { exact: true }).waitFor();
+      await ike.locator(".message", { hasText: "back again" }).waitFor();
+      expect((await ike.getByText("long ago").count()) === 0, "an earlier conversation is shown instead");
+      await ike.getByText("Welcome to the tea house.").waitFor();
+      await ike.context().close();
     },
 
     "every way in which a line ends has its own consequence": async () => {
