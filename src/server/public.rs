@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
@@ -127,17 +128,23 @@ impl Public {
             begun = first(&mut stream, &mut read, bounds) => begun,
             () = life.stopped() => return,
         };
-        match begun {
+        let refused = match begun {
             First::Gone => return,
             First::Asked(request, bytes) if connection.over.is_none() => {
-                if let Ok(welcome) = upgrade::judge(&request, &connection, self) {
-                    return welcome.begin(stream, read.split_off(bytes), self).await;
+                match upgrade::judge(&request, &connection, self) {
+                    Ok(welcome) => return welcome.begin(stream, read.split_off(bytes), self).await,
+                    Err(refused) => Some(refused),
                 }
             }
-            _ => {}
-        }
+            _ => None,
+        };
+        // What has been judged comes again as the first request.
+        let refused = Mutex::new(refused);
         let answer = |request| {
-            let reply = self.route(request, &connection);
+            let reply = match refused.lock().take() {
+                Some(refused) => refused.reply(self),
+                None => self.route(request, &connection),
+            };
             async move { reply }
         };
         // Most connections become sessions: only the others make room for a server of HTTP.

@@ -105,7 +105,7 @@ impl Welcome {
 
 impl Refused {
     /// The refusal, which is counted.
-    fn reply(self, public: &Public) -> Reply {
+    pub(super) fn reply(self, public: &Public) -> Reply {
         let (reason, reply) = match self {
             Self::Origin => ("origin", plain(StatusCode::FORBIDDEN, "this origin is not allowed\n")),
             Self::Subprotocol => {
