@@ -215,6 +215,13 @@ impl Bindings {
         Self(Kept::Here(seller, looked))
     }
 
+    /// So many of the seller have been looked at; of those not said before, the first matcher did not hold.
+    pub(super) fn pass_to(&mut self, count: usize) {
+        if let Kept::Here(_, looked) = &mut self.0 {
+            looked.resize(count.max(looked.len()), 0);
+        }
+    }
+
     /// The next one of the seller has been looked at: which of its matchers did not hold, if one did not.
     pub(super) fn push(&mut self, failed: Option<usize>) {
         if let Kept::Here(_, looked) = &mut self.0 {

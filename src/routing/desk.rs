@@ -12,6 +12,7 @@ use super::deadline::Armed;
 use super::event::DayRow;
 use super::fronts::Since;
 use super::listeners::Listeners;
+use super::wanted::Wanted;
 use crate::directory::{Group, PriorityStep, Seller};
 use crate::model::{ConversationId, GroupId, Map, Timestamp};
 
@@ -208,6 +209,8 @@ fn worth(priority: u32, step: Duration) -> i64 {
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     pub(super) seller: Arc<Seller>,
+    /// Its bindings, by what they want.
+    pub(super) wanted: Wanted,
     pub(super) groups: Vec<GroupState>,
     pub(super) group_at: Map<GroupId, usize>,
     pub(super) default_group: usize,

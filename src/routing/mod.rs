@@ -72,6 +72,7 @@ mod table;
 mod tally;
 mod targets;
 mod view;
+mod wanted;
 
 pub use affected::{Affected, Moved, changed_accounts};
 pub use command::{

@@ -45,3 +45,49 @@ fn nobody_is_waited_for_who_may_receive_nothing() {
 
     assert_eq!((shop.agent(first), shop.agent(second)), (Some("mei"), Some("mei")));
 }
+
+/// Of twenty bindings some look at what the buyer wishes, some at what it says, and one matches.
+#[test]
+fn of_very_many_bindings_the_trace_names_every_one_that_was_looked_at() {
+    let binding = |number: usize, when: &str, more: &str| {
+        format!("[[seller.binding]]\nid = \"b{number}\"\nwhen = {when}\nto = {{ group = \"all\" }}\n{more}")
+    };
+    let mut text = String::new();
+    for number in 0..20 {
+        text += &match number {
+            3 => binding(number, "{ keyword = \"refund\" }", "priority = 7\n"),
+            5 => binding(number, "{ source = \"li*\" }", "otherwise = \"next\"\npriority = 3\n"),
+            9 => binding(number, "{ source = [\"x\", \"live\"], region = \"north\" }", ""),
+            12 => binding(number, "{ source = [\"x\", \"live\"], region = \"south\" }", ""),
+            17 => binding(number, "{ hours = \"mon-sun 00:00-24:00\" }", ""),
+            number if number.is_multiple_of(2) => binding(number, "{ source = \"elsewhere\" }", ""),
+            number => binding(number, "{ product = \"elsewhere\", source = \"live\" }", ""),
+        };
+    }
+    let groups = group("all", &["mei"], "") + &text;
+    let mut shop = Shop::new(&(accounts(&PEOPLE) + &seller("tea", "lin", &PEOPLE, &groups)));
+
+    let south = shop.start_at("tea", "ada", &[("source", "live"), ("region", "south")], None);
+    let nothing = shop.start_at("tea", "bob", &[], Some("hello"));
+    let refund = shop.start_at("tea", "eve", &[("region", "south")], Some("a refund, please"));
+
+    let product = |number: usize| if number.is_multiple_of(2) { "source" } else { "product" };
+    let looked = |id| -> Vec<(String, Option<String>)> {
+        let (_, decision) = shop.decisions.iter().find(|(decided, _)| *decided == id).unwrap();
+        let looked = decision.bindings.iter();
+        looked.map(|looked| (looked.binding.to_string(), looked.failed.map(|failed| failed.into_owned()))).collect()
+    };
+    let expected = |count: usize, others: &[(usize, Option<&str>)]| -> Vec<(String, Option<String>)> {
+        let failed = |number: usize| {
+            let other = others.iter().find(|(other, _)| *other == number).map(|(_, failed)| *failed);
+            other.unwrap_or(Some(product(number))).map(str::to_owned)
+        };
+        (0..count).map(|number| (format!("b{number}"), failed(number))).collect()
+    };
+    assert_eq!(looked(south), expected(13, &[(3, Some("keyword")), (5, None), (9, Some("region")), (12, None)]));
+    let of_nothing = [(3, Some("keyword")), (5, Some("source")), (9, Some("source")), (17, None)];
+    assert_eq!(looked(nothing), expected(18, &of_nothing));
+    assert_eq!(looked(refund), expected(4, &[(3, None)]));
+    let priority = |id| shop.rows[&id].priority;
+    assert_eq!((priority(south), priority(nothing), priority(refund)), (3, 0, 7));
+}

@@ -19,6 +19,7 @@ use crate::routing::event::Row;
 use crate::routing::fronts::Fronts;
 use crate::routing::index::Index;
 use crate::routing::listeners::Listeners;
+use crate::routing::wanted::Wanted;
 
 impl Domain {
     /// A domain of these sellers and agents.
@@ -144,6 +145,7 @@ impl Domain {
             day_lasts: Timestamp::ZERO..Timestamp::ZERO,
             armed: DeskArmed::default(),
             agents,
+            wanted: Wanted::of(&seller.bindings),
             seller,
         };
         desk.join_overflow();

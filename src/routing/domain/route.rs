@@ -20,12 +20,34 @@ pub(super) struct Asked<'a> {
     pub(super) text: Option<&'a str>,
 }
 
+impl Asked<'_> {
+    /// Calls `take` with every value of a field that is one of a few.
+    fn values(&self, field: &Field, take: &mut dyn FnMut(&str)) {
+        match field {
+            Field::Buyer => take(&self.profile.key.sub),
+            Field::Entry => take(self.entry.as_str()),
+            Field::Context(name) => {
+                let value = self.context.iter().find(|(key, _)| key == name);
+                value.into_iter().for_each(|(_, value)| take(value));
+            }
+            Field::Attribute(name) => {
+                let values = self.profile.attributes.iter().find(|(key, _)| key == name);
+                values.into_iter().flat_map(|(_, values)| values).for_each(|value| take(value));
+            }
+            Field::Keyword => {}
+        }
+    }
+}
+
 impl Domain {
     /// Puts a conversation that enters on its way: its group, its priority, its bound agent, or that it is left.
     pub(super) fn route(&self, entry: &mut Entry, asked: &Asked<'_>, cause: Cause, now: Timestamp) -> Fresh {
-        let seller = Arc::clone(&self.desks[entry.desk].seller);
-        let mut fresh = Fresh { looked: Bindings::of(Arc::clone(&seller)), ..Fresh::new(cause) };
-        for binding in &seller.bindings {
+        let desk = &self.desks[entry.desk];
+        let bindings = &desk.seller.bindings;
+        let mut fresh = Fresh { looked: Bindings::of(Arc::clone(&desk.seller)), ..Fresh::new(cause) };
+        for at in desk.wanted.by(|field, take| asked.values(field, take)) {
+            fresh.looked.pass_to(at);
+            let binding = &bindings[at];
             let failed = binding.when.iter().position(|matcher| !holds(matcher, asked, now));
             fresh.looked.push(failed);
             if failed.is_some() {
@@ -39,7 +61,8 @@ impl Domain {
                 return fresh;
             }
         }
-        self.settle_in(entry, self.desks[entry.desk].default_group, now);
+        fresh.looked.pass_to(bindings.len());
+        self.settle_in(entry, desk.default_group, now);
         fresh
     }
 
@@ -137,15 +160,10 @@ fn holds(matcher: &Matcher, asked: &Asked<'_>, now: Timestamp) -> bool {
     match matcher {
         Matcher::Hours(hours) => hours.iter().any(|hours| hours.hold(now)),
         Matcher::Value { field, any } => match field {
-            Field::Buyer => any.iter().any(|pattern| pattern.fits(&asked.profile.key.sub)),
-            Field::Entry => any.iter().any(|pattern| pattern.fits(asked.entry.as_str())),
-            Field::Context(name) => {
-                let value = asked.context.iter().find(|(key, _)| key == name).map(|(_, value)| value);
-                value.is_some_and(|value| any.iter().any(|pattern| pattern.fits(value)))
-            }
-            Field::Attribute(name) => {
-                let values = asked.profile.attributes.iter().find(|(key, _)| key == name).map(|(_, values)| values);
-                values.into_iter().flatten().any(|value| any.iter().any(|pattern| pattern.fits(value)))
+            Field::Buyer | Field::Entry | Field::Context(_) | Field::Attribute(_) => {
+                let mut fits = false;
+                asked.values(field, &mut |value| fits = fits || any.iter().any(|pattern| pattern.fits(value)));
+                fits
             }
             Field::Keyword => asked.text.is_some_and(|text| {
                 any.iter().any(|pattern| match pattern {
