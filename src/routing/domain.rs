@@ -276,6 +276,8 @@ pub struct Domain {
     work: Work,
     /// When somebody was last given a conversation or ended one: no two are equal, so the order is never in doubt.
     last_time: Timestamp,
+    /// When the next authorization ends by the clock.
+    lapses_at: Timestamp,
     /// After a start: what of conversations fell due before the first time acts at the second.
     held: Option<(Timestamp, Timestamp)>,
     /// The key of all hashes of client ids: the whole table's, since conversations move between domains.
@@ -285,6 +287,9 @@ pub struct Domain {
 impl Domain {
     /// Runs one command until everything has settled.
     pub fn act(&mut self, actor: &Actor<'_>, command: Command, now: Timestamp) -> Acted {
+        if now >= self.lapses_at {
+            self.lapse(now);
+        }
         let mut run = Run { session: actor.session, ..Run::default() };
         let result = self.carry_out(actor, command, now, &mut run);
         let more = self.settle(now, &mut run);

@@ -1,5 +1,7 @@
 //! What a plain reference and a simulation found wrong here, a test each.
 
+use std::time::Duration;
+
 use fenliu::model::{State, Status};
 use fenliu::routing::{Command, Exclusion, LeftReason, Notice};
 
@@ -206,6 +208,35 @@ fn who_is_suspended_no_longer_looks_at_the_desk() {
     shop.buyer_writes(watched).unwrap();
     shop.start("ada");
     shop.wait(5);
+
+    assert_eq!(shop.told_to("ann"), []);
+}
+
+#[test]
+fn whose_certification_has_ended_is_told_nothing_more_also_before_time_is_looked_at() {
+    let people = [("ann", 2), ("mei", 9)];
+    let text = accounts(&[("mei", 9)])
+        + &certified("ann", "2026-11-24")
+        + "[[sub_account]]\nid = \"ann\"\nkind = \"certified\"\ncapacity = 2\n"
+        + &seller("tea", "lin", &people, &group("all", &["ann", "mei"], "close_idle = \"72h\""));
+    let mut shop = Shop::new(&text);
+    shop.online("ann");
+    let held = shop.start("ada");
+    shop.by_agent("ann", Command::ViewDesk { seller: "tea".into(), subscribe: Some(true) }).unwrap();
+    shop.online("mei");
+    let watched = shop.start("eve");
+    shop.by_agent("ann", Command::Watch { conversation: watched, on: true }).unwrap();
+    shop.wait(10);
+    assert_eq!((shop.agent(held), shop.agent(watched)), (Some("ann"), Some("mei")));
+    shop.now = NOON + Duration::from_secs(12 * 3_600);
+    shop.told.clear();
+
+    shop.buyer_writes(held).unwrap();
+    shop.by_buyer(held, Command::Typing { conversation: held, on: true }).unwrap();
+    shop.by_buyer(held, Command::Read { conversation: held, seq: 1 }).unwrap();
+    shop.buyer_writes(watched).unwrap();
+    shop.set("mei", Status::Away, false).unwrap();
+    shop.close("mei", watched).unwrap();
 
     assert_eq!(shop.told_to("ann"), []);
 }

@@ -44,6 +44,7 @@ impl Domain {
             deadlines: Deadlines::default(),
             work: Work::default(),
             last_time: Timestamp::ZERO,
+            lapses_at: Timestamp::ZERO,
             held: None,
             hasher: hasher.clone(),
         };

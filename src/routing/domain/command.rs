@@ -49,7 +49,7 @@ impl Domain {
             Command::Reopen(reopen) => self.reopen(actor, *reopen, now, run),
             Command::Rate { closed, rating } => self.rate(*closed, rating, run),
             Command::Read { conversation, seq } => self.read(actor, conversation, seq, now, run),
-            Command::Typing { conversation, on } => self.typing(actor, conversation, on, run),
+            Command::Typing { conversation, on } => self.typing(actor, conversation, on, now, run),
             Command::Close { conversation, reason, if_rev } => {
                 self.ask_close(actor, basis, conversation, reason, if_rev, now, run)
             }

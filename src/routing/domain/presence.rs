@@ -78,6 +78,13 @@ impl Domain {
         }
     }
 
+    /// An authorization has ended: whoever had it is told nothing more, also before a tick draws the rest of it.
+    pub(in crate::routing) fn lapse(&mut self, now: Timestamp) {
+        (0..self.desks.len()).for_each(|desk| self.judge_listeners(desk, now));
+        let next = self.desks.iter().filter_map(|desk| desk.seller.next_suspension(now)).min();
+        self.lapses_at = next.unwrap_or(Timestamp::MAX);
+    }
+
     /// Who may no longer look at a desk or follow its conversations is told nothing more of them.
     pub(super) fn judge_listeners(&mut self, desk: usize, now: Timestamp) {
         let (agents, agent_at) = (&self.agents, &self.agent_at);

@@ -229,7 +229,7 @@ impl Domain {
                 tail.unread_by_staff = unread
             }
             self.happen(Change::new(Event::Read { conversation: id, tail }, Cause::Start), now, run);
-            self.tell_read(actor, id, seq, run);
+            self.tell_read(actor, id, seq, now, run);
         }
         Ok(Answer::Ready(Outcome::Done))
     }
@@ -239,10 +239,11 @@ impl Domain {
         actor: &Actor<'_>,
         id: ConversationId,
         on: bool,
+        now: Timestamp,
         run: &mut Run,
     ) -> Result<Answer, Refusal> {
         self.side(actor, id)?;
-        self.tell_typing(actor, id, on, run);
+        self.tell_typing(actor, id, on, now, run);
         Ok(Answer::Ready(Outcome::Done))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Actor, Cause, Change, Domain, Entry, Run};
-use crate::model::{AccountId, ConversationId, SellerId, Sender, State, Timestamp, Visibility};
+use crate::model::{AccountId, ConversationId, Sender, State, Timestamp, Visibility};
 use crate::routing::deadline::Due;
 use crate::routing::event::Event;
 use crate::routing::view::{Notice, OfferEnd, Outgoing, Recipient, View};
@@ -46,7 +46,9 @@ impl Domain {
             Event::Reopened { conversation, .. } => {
                 let by = crate::routing::By::Buyer;
                 // Its side of the seller's is who held it last, whoever will have it now.
-                let last = conversation.held.last().filter(|last| self.is_in_force(last, &conversation.seller, now));
+                let desk = self.desk_at.get(&conversation.seller).copied();
+                let last = conversation.held.last();
+                let last = last.filter(|last| desk.is_some_and(|desk| self.is_in_force(last, desk, now)));
                 let last = last.cloned().map(Recipient::Staff);
                 self.tell_view(conversation.id, last, now, run, |view| Notice::Reopened { view, by });
                 self.tell_last_holder(conversation.id, now, run);
@@ -113,7 +115,7 @@ impl Domain {
         let Some(entry) = self.conversations.get(&message.conversation) else { return };
         let answers = entry.conversation.first_reply_at == Some(message.at);
         let desk = entry.desk;
-        let mut to = self.staff_in(entry);
+        let mut to = self.staff_in(entry, now);
         if message.visibility == Visibility::All {
             to.push(buyer(entry));
         } else if let Sender::Agent(author) = &message.sender {
@@ -133,9 +135,9 @@ impl Domain {
         }
     }
 
-    /// The one who holds or is asked for a conversation, and those who follow it.
-    fn staff_in(&self, entry: &Entry) -> Vec<Recipient> {
-        let agent = entry.conversation.owner().cloned();
+    /// The one who holds a conversation, and those who follow it.
+    fn staff_in(&self, entry: &Entry, now: Timestamp) -> Vec<Recipient> {
+        let agent = self.owner_in_force(entry, now).cloned();
         let mut to: Vec<Recipient> = agent.map(Recipient::Staff).into_iter().collect();
         to.extend(self.desks[entry.desk].listeners.watchers(entry.conversation.id).cloned().map(Recipient::Staff));
         to
@@ -160,8 +162,7 @@ impl Domain {
     fn tell_last_holder(&self, id: ConversationId, now: Timestamp, run: &mut Run) {
         let Some(entry) = self.conversations.get(&id) else { return };
         let Some(holder) = entry.conversation.held.last().cloned() else { return };
-        let post = self.agent_of(&holder).and_then(|agent| self.agents[agent].post(entry.desk));
-        if post.is_some_and(|post| now < post.in_force_until) {
+        if self.is_in_force(&holder, entry.desk, now) {
             tell_reopened_to(id, holder, run);
         }
     }
@@ -186,16 +187,15 @@ impl Domain {
         }
     }
 
-    fn is_in_force(&self, account: &AccountId, seller: &SellerId, now: Timestamp) -> bool {
-        let post = self.agent_of(account).zip(self.desk_at.get(seller));
-        let post = post.and_then(|(agent, desk)| self.agents[agent].post(*desk));
+    fn is_in_force(&self, account: &AccountId, desk: usize, now: Timestamp) -> bool {
+        let post = self.agent_of(account).and_then(|agent| self.agents[agent].post(desk));
         post.is_some_and(|post| now < post.in_force_until)
     }
 
     /// Who owns it, unless it is about to lose it because it may not act for the seller any more.
     pub(super) fn owner_in_force<'e>(&self, entry: &'e Entry, now: Timestamp) -> Option<&'e AccountId> {
         let owner = entry.conversation.owner()?;
-        self.is_in_force(owner, &entry.conversation.seller, now).then_some(owner)
+        self.is_in_force(owner, entry.desk, now).then_some(owner)
     }
 
     fn tell_offer_end(&self, id: ConversationId, agent: Option<AccountId>, why: OfferEnd, run: &mut Run) {
@@ -299,12 +299,12 @@ impl Domain {
         self.tell_desk_changed(desk, now);
     }
 
-    pub(super) fn tell_read(&self, actor: &Actor<'_>, id: ConversationId, seq: u64, run: &mut Run) {
-        self.to_other_side(actor, id, run, |by| Notice::Read { conversation: id, by, seq });
+    pub(super) fn tell_read(&self, actor: &Actor<'_>, id: ConversationId, seq: u64, now: Timestamp, run: &mut Run) {
+        self.to_other_side(actor, id, now, run, |by| Notice::Read { conversation: id, by, seq });
     }
 
-    pub(super) fn tell_typing(&self, actor: &Actor<'_>, id: ConversationId, on: bool, run: &mut Run) {
-        self.to_other_side(actor, id, run, |by| Notice::Typing { conversation: id, by, on });
+    pub(super) fn tell_typing(&self, actor: &Actor<'_>, id: ConversationId, on: bool, now: Timestamp, run: &mut Run) {
+        self.to_other_side(actor, id, now, run, |by| Notice::Typing { conversation: id, by, on });
         if let Some(outgoing) = run.outgoing.last_mut() {
             outgoing.droppable = true;
         }
@@ -314,12 +314,13 @@ impl Domain {
         &self,
         actor: &Actor<'_>,
         id: ConversationId,
+        now: Timestamp,
         run: &mut Run,
         notice: impl FnOnce(super::super::Side) -> Notice,
     ) {
         let (Some(entry), Some(side)) = (self.conversations.get(&id), Self::as_side(actor)) else { return };
         let to = match &side {
-            super::super::Side::Buyer(_) => self.staff_in(entry),
+            super::super::Side::Buyer(_) => self.staff_in(entry, now),
             super::super::Side::Agent(_) => vec![buyer(entry)],
         };
         self.to(entry, to, notice(side), run);
