@@ -187,3 +187,41 @@ fn a_trace_lists_the_first_sixteen_of_those_whom_an_explanation_lists() {
         }
     }
 }
+
+#[test]
+fn of_a_large_group_that_takes_turns_the_trace_lists_whose_turn_it_is() {
+    const MEMBERS: usize = 70;
+    let names: Vec<String> = (0..MEMBERS).map(|member| format!("m{member:02}")).collect();
+    let people: Vec<(&str, u32)> = names.iter().map(|name| (name.as_str(), 9)).collect();
+    let weight = |member: usize| member as i64 % 3 + 1;
+    for strategy in ["round_robin", "weighted"] {
+        let members: Vec<_> = (0..MEMBERS)
+            .map(|member| format!("{{ sub_account = \"{}\", weight = {} }}", names[member], weight(member)))
+            .collect();
+        let group =
+            format!("[[seller.group]]\nid = \"all\"\nstrategy = \"{strategy}\"\nmembers = [{}]\n", members.join(", "));
+        let mut shop = shop(&people, &group);
+        names.iter().for_each(|name| shop.online(name));
+        let (mut current, mut given, mut next) = ([0; MEMBERS], [0; MEMBERS], 0);
+
+        for number in 1..90 {
+            let id = shop.start(&format!("b{number}"));
+
+            let mut order: Vec<usize> = (0..MEMBERS).collect();
+            match strategy {
+                "round_robin" => order.rotate_left(next),
+                _ => order.sort_by_key(|member| (-(current[*member] + weight(*member)), given[*member], *member)),
+            }
+            let trace = shop.trace(id);
+            let listed: Vec<_> = trace.candidates.iter().map(|candidate| candidate.agent.as_str()).collect();
+            assert_eq!(listed, order[..16].iter().map(|member| names[*member].as_str()).collect::<Vec<_>>());
+            assert_eq!(shop.agent(id), Some(listed[0]));
+            assert_eq!(trace.runner_up.as_ref().unwrap().as_str(), listed[1]);
+            let total: i64 = (0..MEMBERS).map(weight).sum();
+            (0..MEMBERS).for_each(|member| current[member] += weight(member));
+            current[order[0]] -= total;
+            given[order[0]] = number;
+            next = (order[0] + 1) % MEMBERS;
+        }
+    }
+}

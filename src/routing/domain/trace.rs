@@ -11,7 +11,7 @@ use crate::routing::decision::{Candidate, Cause, Chosen, Decision, Step, WhyNot}
 
 /// How many candidates a recorded trace lists.
 const CANDIDATES: usize = 16;
-/// Groups of up to so many members are looked at one by one; of larger ones the index says who comes first.
+/// Groups of up to so many members are looked at one by one; of most larger ones the index says who comes first.
 const SMALL: usize = 64;
 
 impl Domain {
@@ -101,8 +101,13 @@ impl Domain {
             self.bars_for(agent, entry, Some((group, member as usize)), now)
         };
         let mut unavailable = BTreeMap::new();
-        if !whole && state.members.len() > SMALL {
-            let first = self.pools[state.pool].index.ordered().take(CANDIDATES);
+        // Where turns are weighed, whoever selects has looked at everybody already.
+        let strategy = self.desks[entry.desk].config(group).strategy;
+        if !whole && state.members.len() > SMALL && strategy != Strategy::Weighted {
+            let index = &self.pools[state.pool].index;
+            let in_turn = (strategy == Strategy::RoundRobin).then(|| index.ordered_after(state.last_chosen));
+            let by_key = (strategy != Strategy::RoundRobin).then(|| index.ordered());
+            let first = in_turn.into_iter().flatten().chain(by_key.into_iter().flatten()).take(CANDIDATES);
             if state.online < members {
                 unavailable.insert(WhyNot::Offline, members - state.online);
             }
@@ -137,8 +142,12 @@ impl Domain {
         let members = (0..).take(bars.len());
         let mut all: Vec<_> =
             members.map(|member| (!is_free(&member), self.preference(desk, group, member), member)).collect();
+        if count < all.len() {
+            all.select_nth_unstable(count);
+            all.truncate(count);
+        }
         all.sort_unstable();
-        all.into_iter().take(count).map(|(_, _, member)| member).collect()
+        all.into_iter().map(|(_, _, member)| member).collect()
     }
 
     fn candidate(&self, entry: &Entry, group: usize, member: u32, bars: Bars) -> Candidate {
