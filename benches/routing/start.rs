@@ -5,8 +5,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use fenliu::model::AccountId;
+use fenliu::routing::{Day, DayRow, Recovered, Spread};
 
-use crate::shops::{Core, Size, directory};
+use crate::shops::{Core, NOW, Size, directory};
 use crate::{Limits, Ordered, each, pairwise, row, took};
 
 const COUNT: usize = 500;
@@ -25,6 +26,25 @@ pub fn measure() {
         let name = format!("start with its trace, {agents} agents, {bindings} bindings");
         row(&name, "ns", ours, Some(limits), &format!("an exchange in an ordered map of 10,000: {:.1}", ours / other));
     }
+    let core = after_a_long_day(Size { sellers: 1, agents: 10, capacity: 1_000, bindings: 0, shared: false });
+    let mut map = Ordered::of(10_000);
+    let (ours, other) = pairwise(ROUNDS, || starts(&core), || map.exchange());
+    let beside = format!("an exchange in an ordered map of 10,000: {:.1}", ours / other);
+    let limits = Limits { aim: 3_000.0, must: 3_000.0 };
+    row("start with its trace, 10 agents, after a long day", "ns", ours, Some(limits), &beside);
+}
+
+/// Sellers on whose day everything that can be told apart was counted already.
+fn after_a_long_day(size: Size) -> Core {
+    let directory = Arc::new(directory(size));
+    let spread = || Spread::from_counts((0..1_128).map(|step| (step * 100, 3)).collect());
+    let days = directory.sellers.values().map(|seller| DayRow {
+        seller: seller.id.clone(),
+        day: Day { date: Some(seller.day(NOW).0), waits: spread(), first_replies: spread(), ..Day::default() },
+    });
+    let core = Core::recovered(&directory, Recovered { days: days.collect(), ..Recovered::default() });
+    (0..core.agents.len()).for_each(|agent| core.arrive(agent));
+    core
 }
 
 /// Nanoseconds of a start that somebody gets at once; all are closed again.

@@ -53,7 +53,12 @@ impl Core {
 
     /// With nobody there yet.
     pub fn without_agents(directory: &Arc<Directory>) -> Self {
-        let table = Table::new(Arc::clone(directory), Settings::default(), Recovered::default(), NOW, || {});
+        Self::recovered(directory, Recovered::default())
+    }
+
+    /// With what a store has, and nobody there yet.
+    pub fn recovered(directory: &Arc<Directory>, recovered: Recovered) -> Self {
+        let table = Table::new(Arc::clone(directory), Settings::default(), recovered, NOW, || {});
         let sellers = directory.sellers.keys().cloned().collect();
         let people = directory.sub_accounts.keys().filter(|account| account.as_str() != EMPLOYER);
         let mut agents: Vec<_> = people.cloned().collect();
