@@ -76,7 +76,7 @@ export class Session {
       if (before.has(record.id) && !open.has(record.id)) this.#lookAgain(record);
     }
     if (store.selected && !open.has(store.selected)) this.open(store.selected);
-    for (const record of store.records.values()) if (record.watched) this.watch(record, true);
+    for (const record of store.records.values()) if (record.watched) this.#watchAgain(record);
     for (const seller of store.sellersWith("desk.view")) this.subscribe(seller);
     this.outbox.flush();
     store.touch("identity", "presence", "list", "desk");
@@ -292,7 +292,17 @@ export class Session {
     await this.call("conversation.watch", { conversation: record.id, on });
     record.watched = on;
     this.store.changed(record);
-    if (on) this.#catchUp(record, record.conversation.last_seq);
+    // How far it has come by now only the server knows.
+    if (on) this.open(record.id);
+  }
+
+  /** A new session follows nothing; whoever may not any more does not seem to. */
+  #watchAgain(record) {
+    this.watch(record, true).catch(({ kind }) => {
+      if (kind === "disconnected") return;
+      record.watched = false;
+      this.store.changed(record);
+    });
   }
 
   ended(id, change) {

@@ -97,7 +97,7 @@ export function tabSource(app) {
         previewing += 1;
         catchUp(record.thread, record.id, session.readQuietly, record.conversation.last_seq)
           .then(() => (record.preview = "ready"))
-          .catch(() => (record.preview = "failed"))
+          .catch(({ kind }) => (record.preview = kind === "disconnected" ? "idle" : "failed"))
           .finally(() => {
             previewing -= 1;
             store.changed(record);

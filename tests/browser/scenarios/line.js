@@ -135,6 +135,26 @@ export function line(world) {
       await wen.context().close();
     },
 
+    "who watches sees what was said while the line was down": async () => {
+      const beside = wire();
+      const wen = await agent("wen", { wire: beside });
+      await wen.getByRole("tab", { name: /Active/ }).click();
+      await wen.getByRole("option", { name: /Pia/ }).click();
+      await wen.getByRole("button", { name: "Watch" }).click();
+      const row = wen.locator(".row", { hasText: "Pia" });
+      await row.getByText("watching").waitFor();
+      await wen.keyboard.press("Escape");
+      await wen.getByText("No conversation open").waitFor();
+      beside.cut();
+      await wen.locator(".banner").waitFor();
+      await outside.evaluate(() => window.buyers.pia.say("said behind her back"));
+      beside.mend();
+      await wen.evaluate(() => dispatchEvent(new Event("online")));
+      await row.getByText("said behind her back").waitFor();
+      await say(nia, "heard, and answered");
+      await wen.context().close();
+    },
+
     "what a buyer writes before the last conversation was found stays in sight": async () => {
       const token = daemon.sign({ role: "buyer", sub: "ike", name: "Ike" });
       await outside.evaluate(startAs, { id: "ike", token, source: "calm", text: "long ago" });

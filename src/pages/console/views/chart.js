@@ -53,6 +53,8 @@ export function deskChart(app) {
       try {
         result = await session.call("conversation.list", params, { background: true });
       } catch {
+        // What was read before is better than nothing.
+        if (found.size === 0) return;
         break;
       }
       for (const conversation of result.conversations) found.set(conversation.id, conversation);
