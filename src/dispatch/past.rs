@@ -22,7 +22,11 @@ impl Dispatch {
     ) -> Result<Conversation, Refused> {
         // It may have closed just now.
         self.settled().await?;
-        let closed = self.journal.closed(id).await.map_err(|error| self.fault(&error))?.ok_or(Refusal::NotFound)?;
+        let Some(closed) = self.journal.closed(id).await.map_err(|error| self.fault(&error))? else {
+            // What closed it may not have been written: then it is open again, and nothing was done.
+            let is_open = self.read(peer, Command::Get { conversation: id }).await?;
+            return Err(if is_open { unavailable().into() } else { Refusal::NotFound.into() });
+        };
         let directory = self.table.directory();
         let (rights, groups) = rights_of(&directory, &peer.caller, &closed.seller, self.clock.now());
         let subject = subject(&closed);
